@@ -1,0 +1,274 @@
+"""``flowlaw check``, the main job, and ``flowlaw replay``, which runs one line of it again."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from .. import __version__
+from ..oracles.errors import BadInput
+
+if TYPE_CHECKING:
+    from ..properties import Profile, Theorem
+    from ..reports import Evidence
+    from ..reports.events import Event, Run
+
+Events = list[dict[str, object]]
+Certificates = list[dict[str, object]]
+PACKAGES = ("hypothesis", "mpmath", "numpy", "python-flint", "sympy", "torch")
+MARKS = {"PROVED": "green", "HOLDS": "green", "SKIPPED": "yellow", "REFUTED": "red", "VIOLATED": "red"}
+DEFAULT_OUT = Path("flowlaw-report")
+
+
+@click.command("check", short_help="Derive, check, simulate and attack the theorems of the lawbook.")
+@click.argument("selection", nargs=-1, metavar="[SELECTION ...]")
+@click.option(
+    "--profile", "name", type=click.Choice(["quick", "standard", "deep"]), default="standard", show_default=True
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of all random cases.")
+@click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, show_default=True, help="Folder to write.")
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes to work with.")
+@click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="For batched floats."
+)
+@click.option("--junit", type=click.Path(path_type=Path), help="Also write JUnit XML to this file.")
+def check_command(
+    selection: tuple[str, ...], name: str, seed: int, out: Path, jobs: int, device: str, junit: Path | None
+) -> None:
+    """Derive, check, simulate and attack the theorems of the lawbook, all or those whose id starts with SELECTION.
+
+    Writes evidence.jsonl, certificates/ and index.html into --out. An interrupted run goes on where it stopped when it
+    is started again with the same options. Exit codes: 0 all as expected, 1 something violated or refuted or a mutant not
+    caught, 3 nothing measured.
+    """
+    from ..properties import PROFILES, find
+    from ..reports import EvidenceWriter, write_junit, write_report
+    from ..reports.evidence import tally
+
+    chosen = find(selection)
+    profile = replace(PROFILES[name], device=device)
+    started = perf_counter()
+    _prepare(out)
+    run = cast("Run", _run_event(selection, profile, seed))
+    with EvidenceWriter(out / "evidence.jsonl", run, resume=True) as writer:
+        done = {record.id for record in writer.recorded}
+        if done:
+            click.echo(f"going on after {len(done)} theorems of an interrupted run")
+        todo = [theorem for theorem in chosen if theorem.id not in done]
+        progress = _Progress(len(todo))
+        for theorem, (events, certificates, seconds) in zip(todo, _results(todo, profile, seed, jobs), strict=True):
+            _write_certificates(out, certificates)
+            writer.write_all(events)
+            progress.line(theorem, events, seconds)
+        exit_code = _exit_code(tally(writer.records()))
+        evidence = writer.finish(wall=round(perf_counter() - started, 3), exit=exit_code)
+    write_report(out / "evidence.jsonl", out / "index.html")
+    if junit is not None:
+        write_junit(out / "evidence.jsonl", junit)
+    _conclude(evidence, out, exit_code)
+    if exit_code:
+        raise SystemExit(exit_code)
+
+
+@click.command("replay", short_help="Run one line of evidence again.")
+@click.argument("name", metavar="ID")
+@click.option(
+    "--profile", "profile_name", type=click.Choice(["quick", "standard", "deep"]), default="standard", show_default=True
+)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+def replay_command(name: str, profile_name: str, seed: int, device: str) -> None:
+    """Run one line again, with the ID that evidence and report give: A1.two-layer-linear.count#exact-ranks.
+
+    Exit codes as for check.
+    """
+    from ..properties import PROFILES, find
+    from ..properties.run import run_theorem
+
+    theorem_id, _, part = name.partition("#")
+    theorem, *more = find((theorem_id,))
+    if more:
+        raise BadInput(f"'{theorem_id}' names several theorems. Give the whole id, as in {theorem.id}#name.")
+    profile = replace(PROFILES[profile_name], device=device)
+    events = [event for event, _ in run_theorem(theorem, profile, seed, only=part)][1:]
+    if not events:
+        raise BadInput(f"{theorem.id} has no part '{part}'. `flowlaw show {theorem.id}` lists them.")
+    good = True
+    for event in events:
+        good = good and _as_expected(event)
+        click.echo(_described(event))
+    if not good:
+        raise SystemExit(1)
+    if all(event.get("verdict") == "SKIPPED" for event in events):
+        raise SystemExit(3)
+
+
+def _as_expected(event: dict[str, object]) -> bool:
+    if event["event"] == "mutant":
+        return bool(event["caught"]) or event["verdict"] == "SKIPPED"
+    return event.get("verdict") not in ("REFUTED", "VIOLATED")
+
+
+def _described(event: dict[str, object]) -> str:
+    name = event.get("name") or f"step {event.get('index')}"
+    says = event.get("says") or event.get("title")
+    lines = [f"{click.style(str(event['verdict']), bold=True)} {name}: {says}"]
+    if event["event"] == "mutant":
+        lines.append(f"  {'caught' if event['caught'] else 'NOT CAUGHT'}: {event['detail']}")
+    worst = event.get("worst")
+    if isinstance(worst, dict):
+        lines.append(f"  {event['cases']} cases, {event['nontrivial']} could have failed")
+        lines.append(f"  worst residual {_shown(worst['residual'])}, bound {_shown(worst['bound'])}: {worst['case']}")
+    elif event["event"] == "simulation" and "residual" in event:
+        lines.append(f"  residual {_shown(event['residual'])}, bound {_shown(event['bound'])}")
+    if event.get("reason"):
+        lines.append(f"  {event['reason']}")
+    if "rows" in event:
+        rows = event["rows"]
+        lines += [
+            "  " + "  ".join(map(str, row)) for row in ([event["columns"], *rows] if isinstance(rows, list) else [])
+        ]
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    return f"{float.fromhex(value['hex']):.3g}" if isinstance(value, dict) else str(value)
+
+
+def _prepare(out: Path) -> None:
+    try:
+        (out / "certificates").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"Cannot write into {out}: {error.strerror or error}. Choose another folder with --out."
+        ) from None
+
+
+def _run_event(selection: tuple[str, ...], profile: Profile, seed: int) -> dict[str, object]:
+    options = [*selection, "--profile", profile.name, "--seed", str(seed)]
+    if profile.device != "cpu":
+        options += ["--device", profile.device]
+    return {
+        "event": "run",
+        "flowlaw": __version__,
+        "seed": seed,
+        "profile": profile.name,
+        "device": profile.device,
+        "selection": list(selection),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "command": " ".join(["flowlaw check", *options]),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _results(
+    todo: list[Theorem], profile: Profile, seed: int, jobs: int
+) -> Iterator[tuple[Events, Certificates, float]]:
+    """The results in the order of ``todo``, whatever order they are computed in."""
+    if jobs == 1 or len(todo) < 2:
+        for theorem in todo:
+            yield _work(theorem.id, profile, seed)
+        return
+    with _pool(min(jobs, len(todo))) as pool:
+        futures = [pool.submit(_work, theorem.id, profile, seed) for theorem in todo]
+        for future in futures:
+            yield future.result()
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[Executor]:
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _work(theorem_id: str, profile: Profile, seed: int) -> tuple[Events, Certificates, float]:
+    from ..properties import find
+    from ..properties.run import run_theorem
+
+    started = perf_counter()
+    events: Events = []
+    certificates: Certificates = []
+    for event, certificate in run_theorem(find((theorem_id,))[0], profile, seed):
+        events.append(event)
+        if certificate is not None:
+            certificates.append(dict(certificate))
+    return events, certificates, perf_counter() - started
+
+
+def _write_certificates(out: Path, certificates: Certificates) -> None:
+    from ..oracles.certificates import canonical, digest, write_text
+
+    for certificate in certificates:
+        path = out / "certificates" / f"{digest(certificate)[:16]}.json"
+        if not path.exists():
+            write_text(path, canonical(certificate))
+
+
+def _exit_code(counts: dict[str, int]) -> int:
+    if counts["refuted"] or counts["violated"] or counts["caught"] < counts["mutants"]:
+        return 1
+    return 0 if counts["proved"] + counts["holds"] else 3
+
+
+class _Progress:
+    """One line a theorem; on a terminal a line of what is running now."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.number = 0
+        self.terminal = sys.stdout.isatty()
+
+    def line(self, theorem: Theorem, events: Events, seconds: float) -> None:
+        from ..reports.evidence import group
+
+        self.number += 1
+        record = group(cast("list[Event]", events))[0]
+        word = record.verdict
+        caught = f"{len(record.tried) - len(record.missed)}/{len(record.tried)} mutants caught"
+        cases = sum(prop["cases"] for prop in record.properties)
+        proved = sum(step["verdict"] == "PROVED" for step in record.steps)
+        click.echo(
+            f"[{self.number:>{len(str(self.total))}}/{self.total}] "
+            + click.style(f"{word:<8}", fg=MARKS.get(word), bold=True)
+            + f" {theorem.id}  {proved} certificates, {cases} cases, {caught}, {seconds:.1f} s"
+        )
+
+
+def _conclude(evidence: Evidence, out: Path, exit_code: int) -> None:
+    counts = evidence.tally()
+    parts = [f"{counts['theorems']} theorems"]
+    parts += [
+        f"{counts[name]} {name.upper()}"
+        for name in ("proved", "holds", "refuted", "violated", "skipped")
+        if counts[name]
+    ]
+    parts.append(f"{counts['caught']} of {counts['mutants']} mutants caught")
+    click.secho(", ".join(parts), bold=True)
+    click.echo(f"report {out / 'index.html'}, evidence {out / 'evidence.jsonl'}")
+    if exit_code == 3:
+        click.echo("nothing was measured")

@@ -1,0 +1,40 @@
+"""``flowlaw verify``: loads the kernel and nothing of the search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..oracles.errors import BadInput
+from ..oracles.kernel import verify_text
+
+
+@click.command("verify", short_help="Check certificates with the kernel alone.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE [FILE ...]")
+@click.option("--quiet", "-q", is_flag=True, help="Print rejections only.")
+def verify_command(files: tuple[Path, ...], quiet: bool) -> None:
+    """ACCEPTED or REJECTED, with what is claimed and why it is rejected. Exit code 1 if any is rejected."""
+    rejected = 0
+    for path in files:
+        judgement = verify_text(_read(path))
+        if judgement.accepted and not quiet:
+            click.echo(f"ACCEPTED {path}: {judgement.claim}")
+        if not judgement.accepted:
+            rejected += 1
+            click.echo(f"REJECTED {path}: {judgement.reason}")
+    if rejected:
+        raise SystemExit(1)
+
+
+def _read(path: Path) -> str:
+    from ..oracles.kernel._read import TEXT_LIMIT
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(TEXT_LIMIT + 1)
+        return content.decode("utf-8")
+    except OSError as error:
+        raise BadInput(f"Cannot read {path}: {error.strerror or error}. Give the path of a certificate.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is not a text file in UTF-8, so it is not a certificate.") from None
