@@ -45,7 +45,7 @@ def laws_command(
 
     parsed = [parse_model(spec) for spec in models]
     if certificates is not None:
-        certificates.mkdir(parents=True, exist_ok=True)
+        _make(certificates)
     answers: list[dict[str, object]] = []
     complete = True
     for model in parsed:
@@ -64,6 +64,15 @@ def laws_command(
         click.echo(json.dumps(answers, indent=1))
     if not complete:
         raise SystemExit(3)
+
+
+def _make(folder: Path) -> None:
+    from ..oracles.errors import BadInput
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"Cannot make the folder {folder}: {error.strerror or error}. Choose another one.") from None
 
 
 def _write(answer: AllLaws, folder: Path | None) -> Path | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from ..oracles.errors import BadInput
-from ..oracles.kernel import verify_text
 
 
 @click.command("verify", short_help="Check certificates with the kernel alone.")
@@ -15,6 +14,8 @@ from ..oracles.kernel import verify_text
 @click.option("--quiet", "-q", is_flag=True, help="Print rejections only.")
 def verify_command(files: tuple[Path, ...], quiet: bool) -> None:
     """ACCEPTED or REJECTED, with what is claimed and why it is rejected. Exit code 1 if any is rejected."""
+    from ..oracles.kernel import verify_text
+
     rejected = 0
     for path in files:
         judgement = verify_text(_read(path))

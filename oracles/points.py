@@ -16,6 +16,7 @@ from .errors import BadInput, TooLarge
 from .kernel import Rational
 from .kernel._models import DENSE_LIMIT, read_model
 from .kernel._modular import rank
+from .kernel._polynomial import tidy
 from .kernel._read import polynomial as read_polynomial
 from .kernel._rules import Law, law_gradients
 from .lie import Completeness
@@ -124,10 +125,9 @@ def _flat(value: object, shape: tuple[int, ...], what: str) -> list[Rational]:
 def _number(value: object, what: str) -> Rational:
     if type(value) is int:
         return value
-    text = value if isinstance(value, str) else ""
-    if _NUMBER.fullmatch(text) is None or text.partition("/")[2].strip("0") == "" != text.partition("/")[1]:
+    try:
+        return tidy(Fraction(value if isinstance(value, str) and _NUMBER.fullmatch(value) else ""))
+    except (ValueError, ZeroDivisionError):
         raise BadInput(
             f'{what} has the entry {str(value)[:40]!r}. Write whole numbers, or texts such as "3/2" or "0.1".'
-        )
-    exact = Fraction(text)
-    return exact.numerator if exact.denominator == 1 else exact
+        ) from None

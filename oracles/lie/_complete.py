@@ -153,7 +153,10 @@ def _by_dense_sandwich(model: Model, polynomials: Sequence[Polynomial], seed: in
         laws = laws_json(list(dict.fromkeys([*known, *polynomials])))
     form = _form(model)
     readable: list[Law] = [law if "family" in law else _polynomial(law, form.parameters) for law in laws]
-    witness, lie_rank, law_rank = dense_witness(form, readable, seed)
+    try:
+        witness, lie_rank, law_rank = dense_witness(form, readable, seed)
+    except Rejected as rejection:
+        raise TooLarge(f"{model.spec} is too large for a dense certificate: {rejection}. Use smaller widths.") from None
     return _Found(tuple(laws), witness, lie_rank, law_rank)
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import combinations
+from math import gcd, lcm
 
 import numpy as np
 
+from ..certificates import number_json
 from ..kernel._models import DENSE_LIMIT, Form
-from ..kernel._polynomial import Rational
+from ..kernel._polynomial import Rational, tidy
 from ..kernel._rules import MATRIX_LIMIT, Law, law_gradients
 from ._flows import span
 from ._residues import PRIME, pivots
 
 _ATTEMPTS = 3
 Matrix = dict[tuple[int, int], Rational]
+Combination = list[list[int | str]]
 
 
 def dense_witness(form: Form, laws: Sequence[Law], seed: int = 0) -> tuple[dict[str, object] | None, int, int]:
@@ -39,10 +44,11 @@ def dense_witness(form: Form, laws: Sequence[Law], seed: int = 0) -> tuple[dict[
         )
         best = max(best, (len(found.rows), len(rows)))
         if len(found.rows) == len(free):
-            return {"rule": "dense", "prime": PRIME, "point": point.tolist(), **found.fields()}, *best
+            witness = {"rule": "dense", "prime": PRIME, "point": point.tolist(), **found.fields()}
+            return witness, best[0], best[1]
         if attempt and form.parameters > 200:
             break
-    return None, *best
+    return None, best[0], best[1]
 
 
 def involutive_witness(form: Form, seed: int = 0) -> tuple[dict[str, object], int] | None:
@@ -53,22 +59,25 @@ def involutive_witness(form: Form, seed: int = 0) -> tuple[dict[str, object], in
     """
     if form.parameters > MATRIX_LIMIT:
         return None
-    basis: list[Matrix] = []
+    algebra = _Algebra()
+    fields: list[Combination] = []
+    tables: list[Combination] = []
     if form.dimension() != 1:
         hessians = _hessians(form)
-        closed = _closure(hessians) if hessians is not None else None
-        if closed is None:
+        if hessians is None or not algebra.grow(hessians):
             return None
-        basis = closed
-    bound = len(basis) or 1
+        fields = [algebra.combination(matrix) for matrix in hessians]
+        tables = [algebra.combination(_commutator(a, b)) for a, b in combinations(algebra.basis, 2)]
+    bound = len(algebra.basis) or 1
     generator = np.random.default_rng(seed)
     point = generator.integers(1, PRIME, form.parameters)
     found = span(form.program(PRIME), form.dimension(), point, PRIME, target=bound, generator=generator)
     if len(found.rows) != bound:
         return None
-    listed = [[[i, j, str(c)] for (i, j), c in sorted(matrix.items())] for matrix in basis]
+    listed = [[[i, j, number_json(c)] for (i, j), c in sorted(matrix.items())] for matrix in algebra.basis]
+    combined = {"fields": fields, "brackets": tables}
     witness = {"rule": "involutive", "basis": listed, "prime": PRIME, "point": point.tolist(), **found.fields()}
-    return witness, bound
+    return {**witness, **combined}, bound
 
 
 def _hessians(form: Form) -> list[Matrix] | None:
@@ -85,28 +94,43 @@ def _hessians(form: Form) -> list[Matrix] | None:
     return out
 
 
-def _closure(matrices: Sequence[Matrix], limit: int = 64) -> list[Matrix] | None:
-    """A basis over Q of the Lie algebra that the matrices generate, or None beyond ``limit`` dimensions."""
-    echelon: dict[tuple[int, int], Matrix] = {}
-    basis: list[Matrix] = []
-    queue = list(matrices)
-    while queue:
-        rest = queue.pop(0)
-        for pivot, row in echelon.items():
-            factor = rest.get(pivot, 0)
-            if factor:
+class _Algebra:
+    """A Lie algebra of matrices over Q; its basis has whole entries, and zeros at the pivots of earlier matrices."""
+
+    def __init__(self) -> None:
+        self.basis: list[Matrix] = []
+        self._pivots: list[tuple[int, int]] = []
+
+    def grow(self, matrices: Sequence[Matrix], limit: int = 64) -> bool:
+        """Adds the algebra that the matrices generate; False beyond ``limit`` dimensions."""
+        queue = deque(matrices)
+        while queue:
+            _, rest = self._divided(queue.popleft())
+            if not rest:
+                continue
+            if len(self.basis) == limit:
+                return False
+            scale = Fraction(lcm(*(c.denominator for c in rest.values())), gcd(*(c.numerator for c in rest.values())))
+            row: Matrix = {key: int(c * scale) for key, c in rest.items()}
+            queue += [_commutator(row, other) for other in self.basis]
+            self.basis.append(row)
+            self._pivots.append(min(row))
+        return True
+
+    def combination(self, matrix: Matrix) -> Combination:
+        """The coefficients of a matrix of the algebra, as the kernel reads them."""
+        return [[number, number_json(c)] for number, c in self._divided(matrix)[0]]
+
+    def _divided(self, matrix: Matrix) -> tuple[list[tuple[int, Rational]], Matrix]:
+        rest = {key: c for key, c in matrix.items() if c}
+        used: list[tuple[int, Rational]] = []
+        for number, (pivot, row) in enumerate(zip(self._pivots, self.basis, strict=True)):
+            if rest.get(pivot):
+                factor = tidy(Fraction(rest[pivot]) / row[pivot])
+                used.append((number, factor))
                 rest = {key: rest.get(key, 0) - factor * row.get(key, 0) for key in rest.keys() | row.keys()}
-                rest = {key: value for key, value in rest.items() if value}
-        if not rest:
-            continue
-        if len(basis) == limit:
-            return None
-        pivot = min(rest)
-        row = {key: Fraction(value) / rest[pivot] for key, value in rest.items()}
-        queue += [_commutator(row, other) for other in basis]
-        echelon[pivot] = row
-        basis.append(row)
-    return basis
+                rest = {key: c for key, c in rest.items() if c}
+        return used, rest
 
 
 def _commutator(left: Matrix, right: Matrix) -> Matrix:

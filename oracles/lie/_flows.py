@@ -91,7 +91,7 @@ def _values(
 ) -> Floats:
     """The brackets of every generator at every order, some generators at a time to bound memory."""
     out = np.empty((orders, dimension, len(columns)))
-    size = max(1, _CHUNK // (len(point) * orders))
+    size = max(1, _CHUNK // (program.cost().cells * orders))
     # The programs compute in the numbers they are given: whole ones in float64 let BLAS multiply.
     at, along = cast("Residues", point.astype(np.float64)), cast("Residues", control.astype(np.float64))
     for low in range(0, dimension, size):
