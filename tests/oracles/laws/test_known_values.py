@@ -1,0 +1,83 @@
+"""The tables of A1.alg.polynomial-laws and A1.notebook: kernel dimensions and functional ranks."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flowlaw.oracles.kernel import orthogonality
+from flowlaw.oracles.laws import RULES, Rule, _solve, functional_rank, polynomial_laws
+from flowlaw.oracles.laws._system import Entries, equations, starts
+from flowlaw.oracles.models import parse_model
+
+HERE = Path(__file__).parent
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (HERE / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+KNOWN = rows("known_values.csv")
+NOTEBOOK = rows("notebook_cases.csv")
+
+
+def spec_of(case: dict[str, str]) -> str:
+    """The notebook lists output dimensions first; ``relu:`` lists input dimensions first."""
+    widths = case["list_dim"].split("-")
+    return "linear:" + "-".join(widths) if case["kind"].startswith("linear") else "relu:" + "-".join(widths[::-1])
+
+
+def measured(case: dict[str, str], rules: Sequence[Rule]) -> dict[str, str]:
+    model = parse_model(case["model"])
+    laws = polynomial_laws(model, int(case["degree"]), rules=rules)
+    return case | {
+        "kernel_dimension": str(laws.kernel_dimension),
+        "functional_rank": str(functional_rank(laws.basis, model.parameters)),
+        "new_generators": str(len(laws.new_generators)),
+    }
+
+
+@pytest.mark.parametrize("rules", [RULES, ()], ids=["rules", "search"])
+@pytest.mark.parametrize("case", KNOWN, ids=lambda case: f"{case['model']} degree {case['degree']}")
+def test_the_laws_of_each_degree_have_the_known_dimension_and_rank(case: dict[str, str], rules: Sequence[Rule]) -> None:
+    assert measured(case, rules) == case
+
+
+@pytest.mark.parametrize("rules", [RULES, ()], ids=["rules", "search"])
+@pytest.mark.parametrize("case", NOTEBOOK, ids=lambda case: f"{case['kind']} {case['list_dim']}")
+def test_the_quadratic_laws_of_the_notebook_cases_have_the_known_rank(
+    case: dict[str, str], rules: Sequence[Rule]
+) -> None:
+    model = parse_model(spec_of(case))
+    laws = polynomial_laws(model, 2, rules=rules)
+    assert model.parameters == int(case["parameters"])
+    assert functional_rank(laws.basis, model.parameters) == int(case["known_laws"]) == len(laws.new_generators)
+    assert not any(orthogonality(law, coordinate) for law in laws.basis for coordinate in model.coordinates())
+
+
+def test_the_notebook_cases_are_the_published_ones() -> None:
+    def total(kind: str, column: str) -> int:
+        return sum(int(case[column]) for case in NOTEBOOK if case["kind"] == kind)
+
+    assert len(NOTEBOOK) == 20
+    assert (total("linear10_poly", "known_laws"), total("linear10_poly", "parameters")) == (89, 245)
+    assert (total("relu10_poly", "known_laws"), total("relu10_poly", "parameters")) == (39, 197)
+
+
+def test_a_system_with_one_equation_too_many_disagrees_with_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check of laws cannot see a law that is missing; the table can."""
+
+    def with_one_more(*arguments: Any) -> Entries:
+        entries = equations(*arguments)
+        row = np.append(np.cumsum(starts(entries.row)), [10**9])  # says that the coefficient of x_0^k is zero
+        return Entries(row, np.append(entries.unknown, 0), np.append(entries.value, 1))
+
+    monkeypatch.setattr(_solve, "equations", with_one_more)
+    wrong = [case for case in KNOWN if measured(case, ()) != case]
+    assert len(wrong) > 15
