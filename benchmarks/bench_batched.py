@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the table, or why there is none."""
     parser = argparse.ArgumentParser(description="Batched gradient steps against a loop over torch autograd.")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    device = parser.parse_args(arguments).device
+    device = parser.parse_known_args(arguments)[0].device
     try:
         import torch
     except ImportError:

@@ -16,7 +16,7 @@ COMMANDS = {
     "verify": ("_verify", "Check certificates with the kernel alone."),
     "list": ("_lawbook", "List the theorems of the lawbook."),
     "show": ("_lawbook", "Show one theorem in full."),
-    "replay": ("_check", "Run one line of evidence again."),
+    "replay": ("_replay", "Run one line of evidence again."),
     "report": ("_report", "Turn evidence into an HTML page."),
     "diff": ("_report", "Compare the verdicts of two evidence files."),
 }

@@ -1,9 +1,8 @@
-"""``flowlaw check``, the main job, and ``flowlaw replay``, which runs one line of it again."""
+"""``flowlaw check``, the main job."""
 
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -17,16 +16,16 @@ import click
 
 from .. import __version__
 from ..oracles.errors import BadInput
+from ._progress import Progress
 
 if TYPE_CHECKING:
     from ..properties import Profile, Theorem
     from ..reports import Evidence
-    from ..reports.events import Event, Run
+    from ..reports.events import Run
 
 Events = list[dict[str, object]]
 Certificates = list[dict[str, object]]
 PACKAGES = ("hypothesis", "mpmath", "numpy", "python-flint", "sympy", "torch")
-MARKS = {"PROVED": "green", "HOLDS": "green", "SKIPPED": "yellow", "REFUTED": "red", "VIOLATED": "red"}
 DEFAULT_OUT = Path("flowlaw-report")
 
 
@@ -48,9 +47,21 @@ def check_command(
     """Derive, check, simulate and attack the theorems of the lawbook, all or those whose id starts with SELECTION.
 
     Writes evidence.jsonl, certificates/ and index.html into --out. An interrupted run goes on where it stopped when it
-    is started again with the same options. Exit codes: 0 all as expected, 1 something violated or refuted or a mutant not
-    caught, 3 nothing measured.
+    is started again with the same options. Exit codes: 0 all as expected, 1 something violated or refuted or a mutant
+    not caught, 3 nothing measured, 130 interrupted.
     """
+    try:
+        exit_code = _check(selection, name, seed, out, jobs, device, junit)
+    except KeyboardInterrupt:
+        click.echo("\ninterrupted: the same command goes on where this one stopped", err=True)
+        exit_code = 130
+    if exit_code:
+        raise SystemExit(exit_code)
+
+
+def _check(
+    selection: tuple[str, ...], name: str, seed: int, out: Path, jobs: int, device: str, junit: Path | None
+) -> int:
     from ..properties import PROFILES, find
     from ..reports import EvidenceWriter, write_junit, write_report
     from ..reports.evidence import tally
@@ -65,84 +76,18 @@ def check_command(
         if done:
             click.echo(f"going on after {len(done)} theorems of an interrupted run")
         todo = [theorem for theorem in chosen if theorem.id not in done]
-        progress = _Progress(len(todo))
-        for theorem, (events, certificates, seconds) in zip(todo, _results(todo, profile, seed, jobs), strict=True):
-            _write_certificates(out, certificates)
-            writer.write_all(events)
-            progress.line(theorem, events, seconds)
+        with Progress([theorem.id for theorem in todo]) as progress:
+            for events, certificates, seconds in _results(todo, profile, seed, jobs):
+                _write_certificates(out, certificates)
+                writer.write_all(events)
+                progress.line(events, seconds)
         exit_code = _exit_code(tally(writer.records()))
         evidence = writer.finish(wall=round(perf_counter() - started, 3), exit=exit_code)
     write_report(out / "evidence.jsonl", out / "index.html")
     if junit is not None:
         write_junit(out / "evidence.jsonl", junit)
     _conclude(evidence, out, exit_code)
-    if exit_code:
-        raise SystemExit(exit_code)
-
-
-@click.command("replay", short_help="Run one line of evidence again.")
-@click.argument("name", metavar="ID")
-@click.option(
-    "--profile", "profile_name", type=click.Choice(["quick", "standard", "deep"]), default="standard", show_default=True
-)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-def replay_command(name: str, profile_name: str, seed: int, device: str) -> None:
-    """Run one line again, with the ID that evidence and report give: A1.two-layer-linear.count#exact-ranks.
-
-    Exit codes as for check.
-    """
-    from ..properties import PROFILES, find
-    from ..properties.run import run_theorem
-
-    theorem_id, _, part = name.partition("#")
-    theorem, *more = find((theorem_id,))
-    if more:
-        raise BadInput(f"'{theorem_id}' names several theorems. Give the whole id, as in {theorem.id}#name.")
-    profile = replace(PROFILES[profile_name], device=device)
-    events = [event for event, _ in run_theorem(theorem, profile, seed, only=part)][1:]
-    if not events:
-        raise BadInput(f"{theorem.id} has no part '{part}'. `flowlaw show {theorem.id}` lists them.")
-    good = True
-    for event in events:
-        good = good and _as_expected(event)
-        click.echo(_described(event))
-    if not good:
-        raise SystemExit(1)
-    if all(event.get("verdict") == "SKIPPED" for event in events):
-        raise SystemExit(3)
-
-
-def _as_expected(event: dict[str, object]) -> bool:
-    if event["event"] == "mutant":
-        return bool(event["caught"]) or event["verdict"] == "SKIPPED"
-    return event.get("verdict") not in ("REFUTED", "VIOLATED")
-
-
-def _described(event: dict[str, object]) -> str:
-    name = event.get("name") or f"step {event.get('index')}"
-    says = event.get("says") or event.get("title")
-    lines = [f"{click.style(str(event['verdict']), bold=True)} {name}: {says}"]
-    if event["event"] == "mutant":
-        lines.append(f"  {'caught' if event['caught'] else 'NOT CAUGHT'}: {event['detail']}")
-    worst = event.get("worst")
-    if isinstance(worst, dict):
-        lines.append(f"  {event['cases']} cases, {event['nontrivial']} could have failed")
-        lines.append(f"  worst residual {_shown(worst['residual'])}, bound {_shown(worst['bound'])}: {worst['case']}")
-    elif event["event"] == "simulation" and "residual" in event:
-        lines.append(f"  residual {_shown(event['residual'])}, bound {_shown(event['bound'])}")
-    if event.get("reason"):
-        lines.append(f"  {event['reason']}")
-    if "rows" in event:
-        rows = event["rows"]
-        lines += [
-            "  " + "  ".join(map(str, row)) for row in ([event["columns"], *rows] if isinstance(rows, list) else [])
-        ]
-    return "\n".join(lines)
-
-
-def _shown(value: object) -> str:
-    return f"{float.fromhex(value['hex']):.3g}" if isinstance(value, dict) else str(value)
+    return exit_code
 
 
 def _prepare(out: Path) -> None:
@@ -233,30 +178,6 @@ def _exit_code(counts: dict[str, int]) -> int:
     if counts["refuted"] or counts["violated"] or counts["caught"] < counts["mutants"]:
         return 1
     return 0 if counts["proved"] + counts["holds"] else 3
-
-
-class _Progress:
-    """One line a theorem; on a terminal a line of what is running now."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.number = 0
-        self.terminal = sys.stdout.isatty()
-
-    def line(self, theorem: Theorem, events: Events, seconds: float) -> None:
-        from ..reports.evidence import group
-
-        self.number += 1
-        record = group(cast("list[Event]", events))[0]
-        word = record.verdict
-        caught = f"{len(record.tried) - len(record.missed)}/{len(record.tried)} mutants caught"
-        cases = sum(prop["cases"] for prop in record.properties)
-        proved = sum(step["verdict"] == "PROVED" for step in record.steps)
-        click.echo(
-            f"[{self.number:>{len(str(self.total))}}/{self.total}] "
-            + click.style(f"{word:<8}", fg=MARKS.get(word), bold=True)
-            + f" {theorem.id}  {proved} certificates, {cases} cases, {caught}, {seconds:.1f} s"
-        )
 
 
 def _conclude(evidence: Evidence, out: Path, exit_code: int) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
+from hypothesis import strategies as st
+
 from flowlaw.oracles.expressions import evaluate, parse
 from flowlaw.oracles.models import parse_model
 from flowlaw.oracles.proofs import conserved, find_refutation
 from flowlaw.properties import PROFILES, Mutant, Property, Residual, Step, Theorem
 from flowlaw.properties.run import run_theorem
-from hypothesis import strategies as st
 
 MODEL = parse_model("monomial:2")
 LAW = evaluate(parse("x[1]^2 - x[2]^2"), MODEL).entries[0]
@@ -22,7 +23,9 @@ WRONG = evaluate(parse("x[1]^2 + x[2]^2"), MODEL).entries[0]
 
 
 def derivation() -> Iterator[Step]:
-    yield Step("The gradients (2x, -2y) and (y, x) are orthogonal.", r"2x \cdot y - 2y \cdot x = 0", conserved(MODEL, [LAW]))
+    """One step, with the certificate that the kernel checks."""
+    formula = r"2x \cdot y - 2y \cdot x = 0"
+    yield Step("The gradients (2x, -2y) and (y, x) are orthogonal.", formula, conserved(MODEL, [LAW]))
 
 
 def one_step(case: tuple[Fraction, Fraction, Fraction]) -> Residual:
@@ -34,12 +37,18 @@ def one_step(case: tuple[Fraction, Fraction, Fraction]) -> Residual:
 
 
 def refutation() -> dict[str, object]:
+    """A certificate that x^2 + y^2 is not a law."""
     found = find_refutation(MODEL, WRONG)
     assert found is not None
     return found.certificate
 
 
-rational = st.fractions(-3, 3, max_denominator=9)
+def cases() -> st.SearchStrategy[tuple[Fraction, Fraction, Fraction]]:
+    """A point and a step size."""
+    rational = st.fractions(-3, 3, max_denominator=9)
+    return st.tuples(rational, rational, rational)
+
+
 THEOREM = Theorem(
     id="X0.product",
     title="The product of two numbers",
@@ -49,9 +58,7 @@ THEOREM = Theorem(
     hypotheses=("The loss depends on x and y through their product alone.",),
     statement="x^2 - y^2 = \\text{const}",
     derivation=derivation,
-    properties=(
-        Property("one-step", "A step obeys the exact recursion.", "rational", lambda: st.tuples(*3 * [rational]), one_step),
-    ),
+    properties=(Property("one-step", "A step obeys the exact recursion.", "rational", cases, one_step),),
     mutants=(Mutant("plus", "x^2 + y^2 is kept.", refutes=refutation),),
 )
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from flowlaw.oracles import certificates
 
 from .conftest import Command
@@ -38,7 +39,9 @@ MISUSE = {
 
 
 @pytest.mark.parametrize("name", MISUSE)
-def test_wrong_use_names_the_culprit(flowlaw: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+def test_wrong_use_names_the_culprit(
+    flowlaw: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     arguments, culprit = MISUSE[name]
     ran = flowlaw(*arguments)

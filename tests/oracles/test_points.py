@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
 from flowlaw.oracles.errors import BadInput
 from flowlaw.oracles.lie import find_completeness
 from flowlaw.oracles.models import parse_model

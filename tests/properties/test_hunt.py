@@ -7,9 +7,10 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
+from hypothesis import strategies as st
+
 from flowlaw.properties import Property, Residual, Skipped
 from flowlaw.properties._hunt import hunt
-from hypothesis import strategies as st
 
 
 def integers_up_to(limit: int, check: Callable[[int], Residual], examples: tuple[int, ...] = ()) -> Property:

@@ -6,6 +6,7 @@ import re
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
+
 from flowlaw.oracles.errors import BadInput
 from flowlaw.properties import PROFILES, Theorem, _lawbook, find, theorems
 from flowlaw.properties.run import run_theorem

@@ -7,11 +7,22 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
+
 from flowlaw.oracles.models import known_laws, parse_model
 from flowlaw.oracles.proofs import conserved, find_refutation, identity, symbol
-from flowlaw.properties import PROFILES, Mutant, Property, Residual, Simulation, SimulationResult, Skipped, Step, Theorem
+from flowlaw.properties import (
+    PROFILES,
+    Mutant,
+    Property,
+    Residual,
+    Simulation,
+    SimulationResult,
+    Skipped,
+    Step,
+    Theorem,
+)
 from flowlaw.properties.run import number, run_theorem
-from hypothesis import strategies as st
 
 QUICK = PROFILES["quick"]
 
