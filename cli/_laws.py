@@ -59,7 +59,7 @@ def laws_command(
         if point is not None:
             _print_point(model, answer, point, as_json, answers)
     if region is not None:
-        _print_region(region, as_json, answers)
+        _print_region(region, parsed, as_json, answers)
     if as_json:
         click.echo(json.dumps(answers, indent=1))
     if not complete:
@@ -185,10 +185,15 @@ def _print_point(model: Model, answer: AllLaws, path: Path, as_json: bool, answe
         )
 
 
-def _print_region(path: Path, as_json: bool, answers: list[dict[str, object]]) -> None:
+def _print_region(path: Path, models: list[Model], as_json: bool, answers: list[dict[str, object]]) -> None:
+    from ..oracles.errors import BadInput
+    from ..oracles.models import PathLifting
     from ..oracles.region import read_region, region_lines, region_record, seen_by_data
 
-    report = seen_by_data(*read_region(path))
+    (model,) = models if len(models) == 1 else (None,)
+    if not isinstance(model, PathLifting):
+        raise BadInput("--region looks at one ReLU network. Give one MODEL, such as relu:2-3-2.")
+    report = seen_by_data(*read_region(path, model))
     if as_json:
         answers.append({"region": str(path), **region_record(report)})
         return

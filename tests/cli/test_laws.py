@@ -105,3 +105,20 @@ def test_leaving_out_the_bias_is_refuted(flowlaw: Command) -> None:
     ran = flowlaw("prove", with_bias.replace(" + b1[1,1]^2", ""), "--model", "relu:2-3-2+bias", "--json")
     assert ran.code == 1
     assert json.loads(ran.out)["verdict"] == "REFUTED"
+
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "region.toml"
+
+
+def test_a_region_shows_the_laws_that_its_data_add(flowlaw: Command) -> None:
+    ran = flowlaw("laws", "relu:2-3-2", "--degree", 0, "--region", EXAMPLE)
+    assert ran.code == 0
+    assert "4 laws in this region, 3 of them of the path lifting" in ran.out
+    assert json.loads(flowlaw("laws", "relu:2-3-2", "--region", EXAMPLE, "--json").out)[1]["region"] == str(EXAMPLE)
+
+
+@pytest.mark.parametrize("models", [["linear:2-3-2"], ["relu:2-3-2", "relu:2-2-2"], ["relu:2-2-2"]])
+def test_a_region_of_another_model_is_refused(flowlaw: Command, models: list[str]) -> None:
+    ran = flowlaw("laws", *models, "--degree", 0, "--region", EXAMPLE)
+    assert ran.code == 2
+    assert "relu:2-3-2" in ran.err

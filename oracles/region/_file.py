@@ -1,0 +1,158 @@
+"""Regions from TOML files: a model, its weights block by block, and the inputs."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+from .. import limits
+from ..errors import BadInput, TooLarge
+from ..kernel import Rational
+from ..models import PathLifting, parse_model
+from ..models._spec import shown, suggestion
+from ._region import NUMERATOR_BITS, Region, check_region, check_sizes, input_size
+
+KEYS = ("model", "inputs", "weights", "leak")
+EXAMPLE = 'model = "relu:1-2-1"\ninputs = [[1], ["-3/2"]]\n[weights]\nW1 = [[1, 2]]\nW2 = [[1], [-1]]'
+
+
+def read_region(path: str | Path, model: PathLifting | None = None) -> Region:
+    """The region that the TOML file at ``path`` describes; docs/region.md shows one.
+
+    Args:
+        path: the file.
+        model: the model on the command line, if there is one: the file may then leave out ``model``, and must agree.
+
+    Raises:
+        BadInput: the file cannot be read or understood.
+        TooLarge: the file, or what it asks for, is too large.
+    """
+    path = str(path)
+    table = _load(path)
+    for key in table:
+        if key not in KEYS:
+            raise BadInput(
+                f"{shown(path)}: unknown key {shown(key)}.{suggestion(key, KEYS)} A region has the keys "
+                f"{', '.join(KEYS)}, as in\n{EXAMPLE}"
+            )
+    for key in ("inputs", "weights"):
+        if key not in table:
+            raise BadInput(
+                f"{shown(path)} has no '{key}'. Give it, above the first [table] unless it is one, as in\n{EXAMPLE}"
+            )
+    chosen = _model(table, path, model)
+    rows = _list(table["inputs"], path, "'inputs'")
+    check_sizes(chosen, len(rows))
+    wide = input_size(chosen)
+    inputs: list[tuple[Rational, ...]] = []
+    for number, row in enumerate(rows, 1):
+        entries = _list(row, path, f"input {number}")
+        if len(entries) != wide:
+            raise BadInput(f"{shown(path)}: input {number} has {len(entries)} entries, and {chosen.spec} takes {wide}.")
+        inputs.append(tuple(_rational(entry, path, f"input {number}") for entry in entries))
+    weights = _weights(table["weights"], path, chosen)
+    leak = _rational(table.get("leak", 0), path, "'leak'")
+    region = Region(chosen, weights, tuple(inputs), leak)
+    try:
+        check_region(region)
+    except BadInput as error:
+        raise type(error)(f"{shown(path)}: {error}") from None
+    return region
+
+
+def _model(table: Mapping[str, object], path: str, given: PathLifting | None) -> PathLifting:
+    if "model" not in table:
+        if given is None:
+            raise BadInput(f'{shown(path)} names no model. Add a first line such as model = "relu:1-2-1".')
+        return given
+    spec = table["model"]
+    if not isinstance(spec, str):
+        raise BadInput(f"{shown(path)}: 'model' must be text in quotes, as in model = \"relu:1-2-1\".")
+    try:
+        model = parse_model(spec)
+    except BadInput as error:
+        raise type(error)(f"{shown(path)}: {error}") from None
+    if not isinstance(model, PathLifting):
+        raise BadInput(
+            f"{shown(path)}: regions are those of ReLU networks, and {shown(spec)} is none. "
+            "Use relu:..., leaky-relu:... or dag:..."
+        )
+    if given is not None and model != given:
+        raise BadInput(f"{shown(path)} describes {model.spec}, not {given.spec}. Ask for the model of the file.")
+    return model
+
+
+def _weights(value: object, path: str, model: PathLifting) -> tuple[Rational, ...]:
+    if not isinstance(value, dict):
+        raise BadInput(f"{shown(path)}: 'weights' must be a table with one matrix for each block, as in\n{EXAMPLE}")
+    table = cast(dict[str, object], value)
+    names = [block.name for block in model.blocks]
+    for name in table:
+        if name not in names:
+            raise BadInput(
+                f"{shown(path)}: {model.spec} has no block {shown(name)}.{suggestion(name, names)} "
+                f"Its blocks are {', '.join(names[:20])}."
+            )
+    flat: list[Rational] = []
+    for block in model.blocks:
+        rows, columns = block.shape
+        form = f"the weights {block.name}, {rows} x {columns} (one row for each neuron they come from),"
+        if block.name not in table:
+            raise BadInput(f"{shown(path)}: {form} are missing.")
+        matrix = _list(table[block.name], path, form)
+        lines = [matrix] if rows == 1 and not any(isinstance(line, list) for line in matrix) else matrix
+        if len(lines) != rows:
+            raise BadInput(f"{shown(path)}: {form} have {len(lines)} rows.")
+        for line in lines:
+            entries = _list(line, path, f"a row of {block.name}")
+            if len(entries) != columns:
+                raise BadInput(f"{shown(path)}: {form} have a row of {len(entries)} entries.")
+            flat.extend(_rational(entry, path, f"the weights {block.name}") for entry in entries)
+    return tuple(flat)
+
+
+def _list(value: object, path: str, what: str) -> list[object]:
+    if not isinstance(value, list):
+        raise BadInput(f"{shown(path)}: {what} must be a list, as in\n{EXAMPLE}")
+    return cast(list[object], value)
+
+
+def _rational(value: object, path: str, what: str) -> Rational:
+    """A whole number, or text such as "3/2" or "0.5"; floats are refused, since they are rarely what they look like."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= NUMERATOR_BITS:
+        return value
+    if isinstance(value, str) and len(value) <= 1_000 and "e" not in value.lower() and value.isascii():
+        try:
+            number = Fraction(value)
+        except (ValueError, ZeroDivisionError):
+            pass
+        else:
+            return number.numerator if number.denominator == 1 else number
+    raise BadInput(
+        f'{shown(path)}: {what} cannot hold {shown(repr(value))}. Write whole numbers, or texts such as "3/2" or "0.5".'
+    )
+
+
+def _load(path: str) -> Mapping[str, object]:
+    advice = "Give the path of a .toml file such as the one in docs/region.md."
+    try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise BadInput(f"Cannot read the region {shown(path)}: not a regular file. {advice}")
+        with Path(path).open("rb") as file:
+            content = file.read(limits.FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"Cannot read the region {shown(path)}: {reason}. {advice}") from None
+    if len(content) > limits.FILE_BYTES:
+        raise TooLarge(f"The region {shown(path)} is longer than {limits.FILE_BYTES} bytes. Use fewer inputs.")
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError:
+        raise BadInput(f"The region {shown(path)} is not UTF-8 text. Save it as UTF-8.") from None
+    except RecursionError:
+        raise BadInput(f"The region {shown(path)} is nested too deeply. Write plain lists of numbers.") from None
+    except ValueError as error:
+        raise BadInput(f"The region {shown(path)} is not valid TOML: {error}.") from None
