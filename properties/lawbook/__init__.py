@@ -1,0 +1,1 @@
+"""The lawbook: one module an entry, each with one `THEOREM`."""
