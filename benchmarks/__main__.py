@@ -7,11 +7,14 @@ run it says SKIPPED and why. Nothing here decides whether a test passes.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""One thread, as the baselines use, unless the environment says otherwise."""
 
 
 def main() -> int:
@@ -26,7 +29,8 @@ def main() -> int:
     failed = 0
     for name in known.names or names:
         print(f"== {name}", flush=True)
-        failed += subprocess.run([sys.executable, HERE / f"bench_{name}.py", *passed_on], check=False).returncode != 0
+        command = [sys.executable, HERE / f"bench_{name}.py", *passed_on]
+        failed += subprocess.run(command, check=False, env={**ONE_THREAD, **os.environ}).returncode != 0
     return failed
 
 

@@ -7,18 +7,15 @@ Every number is the best of ``--rounds`` rounds in this process, after the impor
 from __future__ import annotations
 
 import argparse
-import csv
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import median
 
 from flowlaw.oracles.laws import RULES, Rule, functional_rank, polynomial_laws, sampled_quadratic_bound
 from flowlaw.oracles.models import DeepLinear, parse_model
-
-CASES = Path(__file__).resolve().parents[1] / "tests" / "oracles" / "laws" / "notebook_cases.csv"
+from flowlaw.properties._notebook import notebook_rows
 
 BASELINES = {"linear10_poly": 95.6, "relu10_poly": 45.2}
 """Seconds for all ten cases by the authors' code in process on one core of a 2-core x86 machine. Measured elsewhere."""
@@ -60,24 +57,19 @@ def start_up() -> float:
     return best(lambda: subprocess.run(command, check=True), 3)
 
 
-def spec_of(kind: str, widths: str) -> str:
-    """The notebook lists output dimensions first; ``relu:`` lists input dimensions first."""
-    return f"linear:{widths}" if kind.startswith("linear") else "relu:" + "-".join(widths.split("-")[::-1])
-
-
 def notebook_cases(kind: str, rounds: int) -> None:
     """The ten quadratic cases of one part of the notebook."""
-    with CASES.open(encoding="utf-8", newline="") as file:
-        cases = [case for case in csv.DictReader(file) if case["kind"] == kind]
     print(f"\n{kind}: all quadratic laws, ms\n{'model':>18} {'D':>4} {'laws':>5} {'search':>8} {'rules':>8}")
     totals: dict[str, list[float]] = {"search": [], "rules": []}
     ways: list[tuple[str, Sequence[Rule]]] = [("search", ()), ("rules", RULES)]
-    for case in cases:
-        spec = spec_of(kind, case["list_dim"])
+    for row in notebook_rows():
+        if row.kind != kind:
+            continue
+        spec = row.spec
         for name, rules in ways:
             totals[name].append(best(lambda s=spec, r=rules: polynomial_laws(parse_model(s), 2, rules=r), rounds))
         laws = polynomial_laws(parse_model(spec), 2, rules=())
-        if functional_rank(laws.basis, laws.parameters) != int(case["known_laws"]):
+        if functional_rank(laws.basis, laws.parameters) != row.known_laws:
             raise SystemExit(f"{spec}: the number of laws is not the known one")
         times = f"{1e3 * totals['search'][-1]:8.2f} {1e3 * totals['rules'][-1]:8.3f}"
         print(f"{spec:>18} {laws.parameters:4} {laws.kernel_dimension:5} {times}")
@@ -125,8 +117,6 @@ def main() -> None:
     """Prints all tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--notebooks", type=Path, help="a clone of the authors' notebooks, for a side-by-side run")
-    parser.add_argument("--sage", type=Path, help="a sage binary, for a side-by-side run")
     parser.add_argument("--full", action="store_true", help="also searches of several seconds")
     options = parser.parse_known_args()[0]
     print(f"start-up and imports {start_up():.3f} s, not counted below; best of {options.rounds} rounds")
@@ -134,10 +124,7 @@ def main() -> None:
         notebook_cases(kind, options.rounds)
     searches(min(options.rounds, 3), options.full)
     thousand_parameters(min(options.rounds, 3))
-    reason = (
-        "there is no side-by-side run yet" if options.notebooks and options.sage else "needs --notebooks and --sage"
-    )
-    print(f"\nSageMath in the same run: SKIPPED ({reason}); ratios above are to times measured elsewhere")
+    print("\nratios above are to times measured elsewhere; bench_notebooks.py runs both side by side")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ coefficients, so that a step costs what its operands promise, and ``Work`` runs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from math import lcm
 
@@ -34,6 +34,11 @@ class Work:
 def words(number: int) -> int:
     """The length of a number beyond its first 64 bits, in units of 64 bits."""
     return number.bit_length() >> 6
+
+
+def length(*numbers: Rational) -> int:
+    """The words that hold the longest numerator and the longest denominator."""
+    return 1 + max(words(c.numerator) for c in numbers) + max(words(c.denominator) for c in numbers)
 
 
 def size(polynomial: Polynomial) -> int:
@@ -64,15 +69,23 @@ def product(left: Polynomial, right: Polynomial, work: Work) -> Polynomial:
     return left * right
 
 
-def slopes(polynomial: Polynomial, work: Work) -> Gradient:
-    """The gradient of a polynomial."""
-    work.spend(sum((1 + len(m)) * (1 + len(m) + words(c.numerator)) for m, c in polynomial.terms.items()))
-    return polynomial.gradient()
+def slopes(polynomial: Polynomial, work: Work, among: Collection[int] | None = None) -> Gradient:
+    """The gradient of a polynomial, or its entries for the variables ``among`` these."""
+    parts: dict[int, dict[Monomial, Rational]] = {}
+    for monomial, c in polynomial.terms.items():
+        work.spend(5 + 5 * len(monomial))
+        for position, (variable, exponent) in enumerate(monomial):
+            if among is None or variable in among:
+                work.spend(20 + len(monomial) + words(c.numerator))
+                rest = ((variable, exponent - 1),) if exponent > 1 else ()
+                lowered = monomial[:position] + rest + monomial[position + 1 :]
+                parts.setdefault(variable, {})[lowered] = c * exponent
+    return {variable: Polynomial(terms) for variable, terms in parts.items()}
 
 
 def orthogonal(left: Gradient, right: Gradient, work: Work) -> bool:
     """Whether the inner product of two gradients is the zero polynomial."""
-    work.spend(1 + min(len(left), len(right)))
+    work.spend(3 + min(len(left), len(right)))
     total: dict[Monomial, Rational] = {}
     for variable in left.keys() & right.keys():
         work.spend(size(left[variable]) * size(right[variable]))
@@ -86,8 +99,11 @@ def orthogonal(left: Gradient, right: Gradient, work: Work) -> bool:
 def check_laws(laws: Sequence[Polynomial], coordinates: Iterable[tuple[str, Polynomial]], work: Work) -> None:
     """Rejects unless the gradient of every law is orthogonal to that of every (named) coordinate: identities over Q."""
     of_laws = [slopes(whole(law, work), work) for law in laws]
+    if not of_laws:
+        return
+    variables = {variable for of_law in of_laws for variable in of_law}
     for name, coordinate in coordinates:
-        of_coordinate = slopes(whole(coordinate, work), work)
+        of_coordinate = slopes(whole(coordinate, work), work, variables)
         for of_law in of_laws:
             if not orthogonal(of_law, of_coordinate, work):
                 raise Rejected(f"a law is not orthogonal to the gradient of {name}")
@@ -98,8 +114,8 @@ def value(polynomial: Polynomial, point: Sequence[Rational], work: Work) -> Rati
     degree = polynomial.degree
     terms = whole(polynomial, work).terms
     used = polynomial.variables()
-    work.spend(len(used) * (1 + DENOMINATOR_BITS // 64))
     below = common_denominator(point[variable] for variable in used)
+    work.spend(len(used) * (1 + words(below)))
     numbers = {variable: int(point[variable] * below) for variable in used}
     length = degree * max(map(words, [below, *numbers.values()])) + degree
     total = 0

@@ -7,30 +7,34 @@ by block, row-major.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
-from math import lcm, prod
+from math import prod
 from typing import Protocol, cast
 
 import numpy as np
 
+from ._exact import Work, check_laws, common_denominator, whole
 from ._flow import Program, Times, times
 from ._modular import Residues
-from ._polynomial import Polynomial, Rational, orthogonality
+from ._polynomial import Polynomial, Rational
 from ._programs import Chain, Monomials
 from ._read import Rejected, array, closed, integer, integers, polynomial
 
 TERMS_LIMIT = 2_000_000
-"""Terms of explicit polynomials that the kernel is willing to expand."""
+"""Terms of explicit polynomials that the kernel is willing to expand, and edges of paths that it lists."""
+CELLS_LIMIT = 6 * 10**7
+"""Entries of one array of integers."""
 PARAMETERS_LIMIT = 10**9
 """Parameters of a model that is certified by a structural rule; nothing of this size is ever allocated."""
 DENSE_LIMIT = 20_000
 """Parameters of a model whose points are written out."""
-
+EDGE_WORK = 5
+"""What it costs to walk along one edge."""
 
 Neuron = tuple[int, int]
 """A group and a position in it."""
-Edge = tuple[Neuron, Neuron]
 
 
 class Form(Protocol):
@@ -48,8 +52,8 @@ class Form(Protocol):
         """One coordinate of phi as an explicit polynomial; ``key`` is untrusted."""
         ...
 
-    def check_law(self, law: Polynomial) -> None:
-        """Rejects unless ``law`` is conserved by every gradient flow of every loss of phi: an identity over Q."""
+    def check_laws(self, laws: Sequence[Polynomial], work: Work) -> None:
+        """Rejects unless every gradient flow of every loss of phi conserves the ``laws``: identities over Q."""
         ...
 
     def family(self, law: Mapping[str, object], point: Residues, prime: int) -> Residues:
@@ -68,7 +72,8 @@ class Linear:
         self.zero_sum = value["output"] == "zero-sum"
         if self.zero_sum and self.widths[0] < 2:
             raise Rejected("a zero-sum output needs at least two output neurons")
-        self.parameters = sum(a * b for a, b in pairwise(self.widths))
+        self.starts = list(accumulate((a * b for a, b in pairwise(self.widths)), initial=0))
+        self.parameters = self.starts[-1]
         _bounded(self.parameters)
 
     def dimension(self) -> int:
@@ -77,12 +82,9 @@ class Linear:
     def program(self, prime: int, multiply: Times = times) -> Chain:
         return Chain(self.widths, self.zero_sum, prime, multiply)
 
-    def _offsets(self) -> list[int]:
-        return [0, *accumulate(a * b for a, b in pairwise(self.widths))]
-
     def coordinate(self, key: object) -> Polynomial:
         index = integer(key, "a coordinate", 0, self.dimension() - 1)
-        if prod(self.widths[1:-1]) * (1 + self.zero_sum) > TERMS_LIMIT:
+        if prod(self.widths[1:-1]) * len(self.widths) > TERMS_LIMIT:
             raise Rejected("one entry of the product has too many terms to be written out")
         row, column = divmod(index, self.widths[-1])
         entry = self._entry(row, column)
@@ -90,7 +92,7 @@ class Linear:
 
     def _entry(self, row: int, column: int) -> Polynomial:
         paths: list[tuple[int, tuple[tuple[int, int], ...]]] = [(row, ())]
-        for layer, (start, (_, size)) in enumerate(zip(self._offsets(), pairwise(self.widths), strict=False)):
+        for layer, (start, (_, size)) in enumerate(zip(self.starts, pairwise(self.widths), strict=False)):
             last = layer == len(self.widths) - 2
             paths = [
                 (j, (*monomial, (start + i * size + j, 1)))
@@ -99,16 +101,18 @@ class Linear:
             ]
         return Polynomial((monomial, 1) for _, monomial in paths)
 
-    def check_law(self, law: Polynomial) -> None:
-        if self.dimension() * prod(self.widths[1:-1]) * (len(law.terms) + 1) > 50 * TERMS_LIMIT:
-            raise Rejected("checking this law entry by entry would take too many terms; name it by its family")
-        for index in range(self.dimension()):
-            if orthogonality(law, self.coordinate(index)):
-                raise Rejected(f"the law is not orthogonal to the gradient of coordinate {index}")
+    def check_laws(self, laws: Sequence[Polynomial], work: Work) -> None:
+        def coordinates() -> Iterator[tuple[str, Polynomial]]:
+            for index in range(self.dimension()):
+                work.spend(len(self.widths) * prod(self.widths[1:-1]))
+                yield f"coordinate {index}", self.coordinate(index)
+
+        check_laws(laws, coordinates(), work)
 
     def family(self, law: Mapping[str, object], point: Residues, prime: int) -> Residues:
         if law.get("family") == "balance":
             closed(law, "the family", "family")
+            check_fits(sum(size * (size + 1) // 2 for size in self.widths[1:-1]), self.parameters)
             rows = [self.balance(i, point, prime) for i in range(1, len(self.widths) - 1)]
             return np.concatenate(rows) if rows else np.zeros((0, self.parameters), dtype=np.int64)
         if law.get("family") == "output-sums":
@@ -116,6 +120,7 @@ class Linear:
             if not self.zero_sum:
                 raise Rejected("'output-sums' are laws only where the output covectors sum to zero")
             outputs, hidden = self.widths[:2]
+            check_fits(hidden, self.parameters)
             out = np.zeros((hidden, self.parameters), dtype=np.int64)
             out[:, : outputs * hidden] = np.tile(np.eye(hidden, dtype=np.int64), outputs)
             return out
@@ -126,11 +131,11 @@ class Linear:
     def balance(self, layer: int, point: Residues, prime: int) -> Residues:
         """Gradients of the entries (a, b), a <= b, of ``U_i^T U_i - U_(i+1) U_(i+1)^T`` for i = ``layer``."""
         before, size, after = self.widths[layer - 1 : layer + 2]
-        start = self._offsets()[layer - 1]
+        start = self.starts[layer - 1]
         middle = start + before * size
         left = point[start:middle].reshape(before, size)
         right = point[middle : middle + size * after].reshape(size, after)
-        first, second = np.triu_indices(size)
+        first, second = upper_pairs(size)
         row = np.arange(len(first))
         into = np.zeros((len(first), before, size), dtype=np.int64)
         out_of = np.zeros((len(first), size, after), dtype=np.int64)
@@ -151,7 +156,8 @@ class Linear:
         end = integer(law["to"], "'to'", start + 1, last)
         if self.widths[start] != 1 or self.widths[end] != 1:
             raise Rejected("a scalar block lies between two layers of width one")
-        low, high = self._offsets()[start], self._offsets()[end]
+        low, high = self.starts[start], self.starts[end]
+        check_fits(high - low, self.parameters)
         scalar = Chain(self.widths[start : end + 1], False, prime)
         slope = scalar.field(point[None, low:high], np.ones((1, 1), dtype=np.int64))[0]
         support = np.flatnonzero(slope)
@@ -192,42 +198,56 @@ class Paths:
         for number, role in enumerate(self.roles):
             if (number in heads) != (role != "source") or (number in tails) != (role != "output"):
                 raise Rejected(f"group {number} is not joined as its role '{role}' demands")
-        self.parameters = sum(self.sizes[tail] * self.sizes[head] for tail, head in self.links)
+        self.starts = list(accumulate((self.sizes[a] * self.sizes[b] for a, b in self.links), initial=0))
+        self.parameters = self.starts[-1]
         _bounded(self.parameters)
+        self._paths: list[tuple[int, ...]] | None = None
 
     @property
     def hidden(self) -> int:
         """The number of hidden neurons."""
         return sum(size for size, role in zip(self.sizes, self.roles, strict=True) if role == "hidden")
 
-    def edges(self) -> Iterator[Edge]:
-        """The edges in the order of the parameters, as pairs of (group, position) neurons."""
-        for tail, head in self.links:
-            for i in range(self.sizes[tail]):
-                for j in range(self.sizes[head]):
-                    yield (tail, i), (head, j)
+    def edges(self, link: int) -> Iterator[tuple[int, Neuron, Neuron]]:
+        """The edges of a link as parameters with the (group, position) of both ends."""
+        tail, head = self.links[link]
+        parameter = self.starts[link]
+        for i in range(self.sizes[tail]):
+            for j in range(self.sizes[head]):
+                yield parameter, (tail, i), (head, j)
+                parameter += 1
 
-    def _by_head(self) -> list[tuple[int, Edge]]:
-        """The numbered edges in an order in which all edges into a neuron come before those out of it."""
-        return sorted(enumerate(self.edges()), key=lambda edge: edge[1][1])
+    def _inwards(self) -> list[int]:
+        """The links ordered by where they lead: those into a group come before those out of it."""
+        return sorted(range(len(self.links)), key=lambda link: self.links[link][1])
 
     def coordinates(self) -> list[tuple[int, ...]]:
-        """Every path as a tuple of parameters, in lexicographic order of the edges from the source."""
-        counts = [size if role == "source" else 0 for size, role in zip(self.sizes, self.roles, strict=True)]
-        for start, end in sorted(self.links, key=lambda link: link[1]):
-            counts[end] += counts[start] * self.sizes[end]
-        if sum(c for c, role in zip(counts, self.roles, strict=True) if role == "output") > TERMS_LIMIT // 8:
-            raise Rejected("the network has too many paths to be written out")
-        arriving: dict[Neuron, list[tuple[int, ...]]] = {}
-        found: list[tuple[int, ...]] = []
-        for parameter, (tail, head) in self._by_head():
-            before = [()] if self.roles[tail[0]] == "source" else arriving.get(tail, [])
-            extended = [(*path, parameter) for path in before]
-            if self.roles[head[0]] == "output":
-                found.extend(extended)
-            else:
-                arriving.setdefault(head, []).extend(extended)
-        return sorted(found)
+        """Every path as a tuple of parameters from the source on, in lexicographic order."""
+        if self._paths is None:
+            self._check_paths()
+            arriving: dict[Neuron, list[tuple[int, ...]]] = {}
+            found: list[tuple[int, ...]] = []
+            for link in self._inwards():
+                for parameter, tail, head in self.edges(link):
+                    before = [()] if self.roles[tail[0]] == "source" else arriving[tail]
+                    paths = found if self.roles[head[0]] == "output" else arriving.setdefault(head, [])
+                    paths.extend((*path, parameter) for path in before)
+            self._paths = sorted(found)
+        return self._paths
+
+    def _check_paths(self) -> None:
+        """Rejects unless all paths, and all their beginnings, have few edges together."""
+        counts = [int(role == "source") for role in self.roles]
+        edges = [0] * len(self.sizes)
+        total = 0
+        for link in self._inwards():
+            tail, head = self.links[link]
+            counts[head] += self.sizes[tail] * counts[tail]
+            more = self.sizes[tail] * (edges[tail] + counts[tail])
+            edges[head] += more
+            total += self.sizes[head] * more
+            if total > TERMS_LIMIT:
+                raise Rejected("the network has too many paths, or too long ones, to be written out")
 
     def dimension(self) -> int:
         return len(self.coordinates())
@@ -249,51 +269,50 @@ class Paths:
             raise Rejected("the edges of a coordinate do not lead to an output")
         return _monomial(path)
 
-    def _ends(self, edge: int) -> Edge:
-        for tail, head in self.links:
-            size = self.sizes[tail] * self.sizes[head]
-            if edge < size:
-                i, j = divmod(edge, self.sizes[head])
-                return (tail, i), (head, j)
-            edge -= size
-        raise Rejected("an edge of a path is not a parameter")
+    def _ends(self, edge: int) -> tuple[Neuron, Neuron]:
+        link = bisect_right(self.starts, edge) - 1
+        tail, head = self.links[link]
+        i, j = divmod(edge - self.starts[link], self.sizes[head])
+        return (tail, i), (head, j)
 
-    def check_law(self, law: Polynomial) -> None:
-        if all(len(monomial) == 1 and monomial[0][1] == 2 for monomial in law.terms):
-            self._check_potential({monomial[0][0]: c for monomial, c in law.terms.items()})
-            return
-        for number, path in enumerate(self.coordinates()):
-            if orthogonality(law, _monomial(path)):
-                raise Rejected(f"the law is not orthogonal to the gradient of path {number}")
+    def check_laws(self, laws: Sequence[Polynomial], work: Work) -> None:
+        others: list[Polynomial] = []
+        for law in laws:
+            if all(len(monomial) == 1 and monomial[0][1] == 2 for monomial in law.terms):
+                self._check_potential(whole(law, work), work)
+            else:
+                others.append(law)
+        if others:
+            check_laws(others, ((f"path {n}", _monomial(path)) for n, path in enumerate(self.coordinates())), work)
 
-    def _check_potential(self, weights: Mapping[int, Rational]) -> None:
+    def _check_potential(self, law: Polynomial, work: Work) -> None:
         """A sum of ``c_e theta_e^2`` is a law iff c sums to zero on every path, iff it is a potential difference."""
-        if self.parameters > TERMS_LIMIT:
-            raise Rejected("the network has too many edges to be walked through; name the law by its family")
+        work.spend(EDGE_WORK * (len(self.links) + self.parameters))
+        weights = {monomial[0][0]: c for monomial, c in law.terms.items()}
         height: dict[Neuron, Rational] = {}
-        for parameter, (tail, head) in self._by_head():
-            base = 0 if self.roles[tail[0]] == "source" else height[tail]
-            value = base + weights.get(parameter, 0)
-            if self.roles[head[0]] == "output":
-                if value:
-                    raise Rejected("the coefficients do not sum to zero along some path")
-            elif height.setdefault(head, value) != value:
-                raise Rejected("the coefficients differ between two paths to the same neuron")
+        for link in self._inwards():
+            for parameter, tail, head in self.edges(link):
+                value = height.get(tail, 0) + weights.get(parameter, 0)
+                if self.roles[head[0]] == "output":
+                    if value:
+                        raise Rejected("the coefficients do not sum to zero along some path")
+                elif height.setdefault(head, value) != value:
+                    raise Rejected("the coefficients differ between two paths to the same neuron")
 
     def family(self, law: Mapping[str, object], point: Residues, prime: int) -> Residues:
         if law != {"family": "neuron-balance"}:
             raise Rejected("a path lifting has no law family of that name")
-        hidden = {neuron: row for row, neuron in enumerate(self._hidden_neurons())}
-        rows = np.zeros((len(hidden), self.parameters), dtype=np.int64)
-        for parameter, (tail, head) in enumerate(self.edges()):
-            if head in hidden:
-                rows[hidden[head], parameter] += 2 * point[parameter]
-            if tail in hidden:
-                rows[hidden[tail], parameter] -= 2 * point[parameter]
+        check_fits(self.hidden, self.parameters)
+        inner = [group for group, role in enumerate(self.roles) if role == "hidden"]
+        row = {neuron: n for n, neuron in enumerate((group, i) for group in inner for i in range(self.sizes[group]))}
+        rows = np.zeros((len(row), self.parameters), dtype=np.int64)
+        for link in range(len(self.links)):
+            for parameter, tail, head in self.edges(link):
+                if head in row:
+                    rows[row[head], parameter] += 2 * point[parameter]
+                if tail in row:
+                    rows[row[tail], parameter] -= 2 * point[parameter]
         return rows % prime
-
-    def _hidden_neurons(self) -> list[Neuron]:
-        return [(g, i) for g, size in enumerate(self.sizes) if self.roles[g] == "hidden" for i in range(size)]
 
 
 class Explicit:
@@ -316,10 +335,8 @@ class Explicit:
     def coordinate(self, key: object) -> Polynomial:
         return self.polynomials[integer(key, "a coordinate", 0, len(self.polynomials) - 1)]
 
-    def check_law(self, law: Polynomial) -> None:
-        for index, coordinate in enumerate(self.polynomials):
-            if orthogonality(law, coordinate):
-                raise Rejected(f"the law is not orthogonal to the gradient of coordinate {index}")
+    def check_laws(self, laws: Sequence[Polynomial], work: Work) -> None:
+        check_laws(laws, ((f"coordinate {n}", coordinate) for n, coordinate in enumerate(self.polynomials)), work)
 
     def family(self, law: Mapping[str, object], point: Residues, prime: int) -> Residues:
         raise Rejected("a polynomial model has no law families; write the laws out")
@@ -327,28 +344,37 @@ class Explicit:
 
 def read_model(value: object) -> Form:
     """The model of a claim."""
-    kind = cast("dict[str, object]", value).get("kind") if isinstance(value, dict) else None
+    found = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    kind = found.get("kind")
     if kind == "linear":
-        return Linear(closed(value, "the model", "kind", "widths", "output"))
+        return Linear(closed(found, "the model", "kind", "widths", "output"))
     if kind == "paths":
-        return Paths(closed(value, "the model", "kind", "groups", "links"))
+        return Paths(closed(found, "the model", "kind", "groups", "links"))
     if kind == "polynomial":
-        return Explicit(closed(value, "the model", "kind", "parameters", "coordinates"))
+        return Explicit(closed(found, "the model", "kind", "parameters", "coordinates"))
     raise Rejected("the kind of the model is none of 'linear', 'paths', 'polynomial'")
+
+
+def upper_pairs(size: int) -> tuple[Residues, Residues]:
+    """The pairs a <= b below ``size``, row by row."""
+    index = np.arange(size)
+    first, second = np.nonzero(index[:, None] <= index)
+    return first, second
 
 
 def gradient_at(law: Polynomial, point: Sequence[int], parameters: int, prime: int) -> Residues:
     """The gradient of ``law``, scaled to whole coefficients, at an integer point modulo ``prime``: shape (1, D)."""
-    scale = lcm(*(c.denominator for c in law.terms.values()))
-    row = np.zeros((1, parameters), dtype=np.int64)
+    scale = common_denominator(law.terms.values())
+    row = [0] * parameters
     for monomial, c in law.terms.items():
-        whole = int(c * scale)
-        for variable, exponent in monomial:
-            value = whole * exponent
-            for other, power in monomial:
-                value = value * pow(int(point[other]), power - (other == variable), prime) % prime
-            row[0, variable] = (row[0, variable] + value) % prime
-    return row
+        factors = [pow(point[variable], exponent, prime) for variable, exponent in monomial]
+        after = list(accumulate(reversed(factors), lambda a, b: a * b % prime, initial=1))[::-1]
+        before = int(c * scale) % prime
+        for (variable, exponent), factor, rest in zip(monomial, factors, after[1:], strict=True):
+            slope = before * rest * exponent * pow(point[variable], exponent - 1, prime)
+            row[variable] = (row[variable] + slope) % prime
+            before = before * factor % prime
+    return np.array([row], dtype=np.int64)
 
 
 def _monomial(path: Sequence[int]) -> Polynomial:
@@ -358,11 +384,11 @@ def _monomial(path: Sequence[int]) -> Polynomial:
 def _monomials(parameters: int, coordinates: Sequence[Polynomial], prime: int, multiply: Times) -> Monomials:
     terms: list[tuple[int, int, list[int]]] = []
     for owner, coordinate in enumerate(coordinates):
-        scale = lcm(*(c.denominator for c in coordinate.terms.values()))
+        scale = common_denominator(coordinate.terms.values())
         for monomial, c in coordinate.terms.items():
             terms.append((owner, int(c * scale) % prime, [v for v, e in monomial for _ in range(e)]))
-    degree = max((len(variables) for _, _, variables in terms), default=1)
-    if len(terms) * max(degree, 1) > 4 * TERMS_LIMIT:
+    degree = max((len(variables) for _, _, variables in terms if variables), default=1)
+    if len(terms) * degree > 4 * TERMS_LIMIT:
         raise Rejected("the coordinates have too many factors to be differentiated")
     factors = [variables + [parameters] * (degree - len(variables)) for _, _, variables in terms]
     return Monomials(
@@ -373,6 +399,12 @@ def _monomials(parameters: int, coordinates: Sequence[Polynomial], prime: int, m
         prime,
         multiply,
     )
+
+
+def check_fits(rows: int, columns: int) -> None:
+    """Rejects an array of so many entries before it is made."""
+    if rows * columns > CELLS_LIMIT:
+        raise Rejected("a matrix fills more memory than the kernel is willing to take")
 
 
 def _bounded(parameters: int) -> None:

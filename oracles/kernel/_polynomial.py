@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from typing import cast
 
 Monomial = tuple[tuple[int, int], ...]
 Rational = int | Fraction
@@ -32,7 +33,9 @@ class Polynomial:
 
     def __init__(self, terms: Mapping[Monomial, Rational] | Iterable[tuple[Monomial, Rational]] = ()) -> None:
         """Takes ``terms`` whose monomials are sorted and distinct; drops zero coefficients."""
-        pairs = terms.items() if isinstance(terms, Mapping) else terms
+        pairs: Iterable[tuple[Monomial, Rational]] = (
+            cast("Mapping[Monomial, Rational]", terms).items() if isinstance(terms, Mapping) else terms
+        )
         self.terms: dict[Monomial, Rational] = {monomial: tidy(c) for monomial, c in pairs if c}
 
     @staticmethod

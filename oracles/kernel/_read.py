@@ -10,7 +10,7 @@ from typing import NoReturn, cast
 
 from ._polynomial import Monomial, Polynomial, Rational, tidy
 
-TEXT_LIMIT = 32 * 2**20
+TEXT_LIMIT = 16 * 2**20
 """Characters of a certificate."""
 DIGITS_LIMIT = 4000
 """Characters of one number."""
@@ -73,7 +73,7 @@ def closed(value: object, what: str, *names: str, optional: Sequence[str] = ()) 
             raise Rejected(f"{what} lacks the field '{name}'")
     for name in found:
         if name not in names and name not in optional:
-            raise Rejected(f"{what} has the unknown field {str(name)[:40]!r}")
+            raise Rejected(f"{what} has the unknown field {str(name)[:40]!a}")
     return found
 
 
@@ -107,14 +107,14 @@ def integers(value: object, what: str, *, least: int, most: int, length: int) ->
 
 
 def rational(value: object, what: str) -> Rational:
-    """An integer, or a string such as ``"-3/2"`` in lowest terms."""
+    """An integer, or a string such as ``"-3/2"``."""
     if type(value) is int and value.bit_length() <= NUMBER_BITS:
         return value
     if not isinstance(value, str) or len(value) > DIGITS_LIMIT:
         raise Rejected(f"{what} is neither a short integer nor a short string such as '3/2'")
     match = _RATIONAL.fullmatch(value)
     if match is None:
-        raise Rejected(f"{what} is {value[:40]!r}, not a fraction such as '3/2'")
+        raise Rejected(f"{what} is {value[:40]!a}, not a fraction such as '3/2'")
     return tidy(Fraction(int(match[1]), int(match[2] or 1)))
 
 

@@ -8,23 +8,21 @@ that add up to D therefore are the generic ranks (A0.rank-certificate).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
-from itertools import combinations_with_replacement, pairwise
+from collections.abc import Mapping, Sequence
+from itertools import combinations, combinations_with_replacement, pairwise
 
 import numpy as np
 
-from ._flow import brackets
-from ._models import DENSE_LIMIT, Form, Linear, Paths, gradient_at
-from ._modular import PRIME_LIMIT, Residues, is_prime, rank
+from ._exact import Work, common_denominator, words
+from ._flow import brackets, cost
+from ._models import DENSE_LIMIT, Form, Linear, Paths, check_fits, gradient_at, upper_pairs
+from ._modular import PRIME_LIMIT, Residues, independent_columns, is_prime, rank
 from ._polynomial import Polynomial, Rational
 from ._read import Rejected, array, closed, integer, integers, rational
 
 ORDERS_LIMIT = 200
-WORK_LIMIT = 4 * 10**11
-"""Multiplications that one certificate may ask for."""
-CELLS_LIMIT = 6 * 10**7
-"""Entries of one matrix of gradients."""
+WORK_LIMIT = 10**12
+"""What the brackets and ranks of one certificate may cost, in tenths of a nanosecond."""
 MATRIX_LIMIT = 200
 """Parameters of a model whose linear fields are written out as matrices."""
 _CHUNK = 2**21
@@ -33,15 +31,17 @@ _EVIDENCE = ("prime", "point", "controls", "orders", "rows", "columns")
 Law = Mapping[str, object] | Polynomial
 
 
-def dense(form: Form, laws: Iterable[Law], witness: Mapping[str, object]) -> int:
+def dense(form: Form, laws: Sequence[Law], witness: Mapping[str, object], work: Work) -> int:
     """The sandwich itself at written-out points, no structure used."""
     found = closed(witness, "the witness", "rule", *_EVIDENCE)
     if form.parameters > DENSE_LIMIT:
         raise Rejected(f"a dense certificate covers at most {DENSE_LIMIT} parameters")
     prime = _prime(found["prime"])
     gradients = law_gradients(form, laws, _point(found["point"], form.parameters), prime)
+    effort = Work(WORK_LIMIT)
+    effort.spend(gradients.size * min(gradients.shape))
     law_rank = rank(gradients, prime)
-    reached = _bracket_rank(form, found, prime)
+    reached = _bracket_rank(form, found, prime, effort)
     if reached + law_rank != form.parameters:
         raise Rejected(
             f"brackets reach rank {reached} and laws rank {law_rank}: "
@@ -50,16 +50,18 @@ def dense(form: Form, laws: Iterable[Law], witness: Mapping[str, object]) -> int
     return law_rank
 
 
-def law_gradients(form: Form, laws: Iterable[Law], point: Residues, prime: int) -> Residues:
+def law_gradients(form: Form, laws: Sequence[Law], point: Residues, prime: int) -> Residues:
     """The gradients of all laws at ``point`` modulo ``prime``, one a row."""
     rows = [np.zeros((0, form.parameters), dtype=np.int64)]
+    numbers: list[int] = point.tolist()
+    count = 0
     for law in laws:
         if isinstance(law, Polynomial):
-            rows.append(gradient_at(law, point.tolist(), form.parameters, prime))
+            rows.append(gradient_at(law, numbers, form.parameters, prime))
         else:
             rows.append(form.family(law, point, prime))
-        if sum(map(len, rows)) * form.parameters > CELLS_LIMIT:
-            raise Rejected("the law gradients fill more memory than the kernel is willing to take")
+        count += len(rows[-1])
+        check_fits(count, form.parameters)
     return np.concatenate(rows)
 
 
@@ -74,13 +76,14 @@ def _point(value: object, size: int) -> Residues:
     return np.array(integers(value, "a point", least=-PRIME_LIMIT, most=PRIME_LIMIT, length=size), dtype=np.int64)
 
 
-def _bracket_rank(form: Form, found: Mapping[str, object], prime: int) -> int:
+def _bracket_rank(form: Form, found: Mapping[str, object], prime: int, effort: Work) -> int:
     """The rank of the chosen brackets, restricted to the chosen columns."""
     dimension = form.dimension()
     orders = integer(found["orders"], "'orders'", 1, ORDERS_LIMIT)
     if orders >= prime:
         raise Rejected("the prime does not exceed the number of Taylor coefficients")
     start = _point(found["point"], form.parameters)
+    check_fits(orders, dimension)
     controls: list[Residues] = []
     for entry in array(found["controls"], "controls", most=64):
         powers = array(entry, "a control", least=1, most=orders)
@@ -98,14 +101,17 @@ def _bracket_rank(form: Form, found: Mapping[str, object], prime: int) -> int:
     chosen = integers(columns, "columns", least=0, most=form.parameters - 1, length=len(columns))
     if len(set(chosen)) != len(chosen):
         raise Rejected("a column is listed twice")
-    widest = max((len(generators) for generators in rows.values()), default=0)
-    if widest * form.parameters * orders**3 * 16 + count**2 * len(chosen) > WORK_LIMIT:
-        raise Rejected("the certificate asks for more work than the kernel is willing to do")
+    check_fits(count, len(chosen))
+    effort.spend(count * len(chosen) * min(count, len(chosen)))
     program = form.program(prime)
+    cells = program.cost().cells
+    check_fits(orders, cells)
+    size = max(1, _CHUNK // (cells * orders))
+    for generators in rows.values():
+        effort.spend(cost(program, len(generators), -(-len(generators) // size), orders))
     picked: list[Residues] = []
     for control, generators in rows.items():
         names = list(generators)
-        size = max(1, _CHUNK // (form.parameters * orders))
         for low in range(0, len(names), size):
             part = names[low : low + size]
             last = 1 + max(max(generators[name]) for name in part)
@@ -115,18 +121,18 @@ def _bracket_rank(form: Form, found: Mapping[str, object], prime: int) -> int:
     return rank(np.concatenate(picked), prime) if picked else 0
 
 
-def paths(form: Form, laws: Iterable[Law], witness: Mapping[str, object]) -> int:
+def paths(form: Form, laws: Sequence[Law], witness: Mapping[str, object], work: Work) -> int:
     """Path liftings: the span of all path indicators has rank D minus the number of hidden neurons."""
     closed(witness, "the witness", "rule")
-    if not isinstance(form, Paths) or list(laws) != [{"family": "neuron-balance"}]:
+    if not isinstance(form, Paths) or laws != [{"family": "neuron-balance"}]:
         raise Rejected("the rule 'paths' is about path liftings and their neuron balances alone")
     return form.hidden
 
 
-def local(form: Form, laws: Iterable[Law], witness: Mapping[str, object]) -> int:
+def local(form: Form, laws: Sequence[Law], witness: Mapping[str, object], work: Work) -> int:
     """Deep linear networks: every pair of chains lies in a small sub-network that passes the sandwich."""
     found = closed(witness, "the witness", "rule", "chains", "nets")
-    if not isinstance(form, Linear) or form.zero_sum or list(laws) != [{"family": "balance"}]:
+    if not isinstance(form, Linear) or form.zero_sum or laws != [{"family": "balance"}]:
         raise Rejected("the rule 'local' is about deep linear networks and their balances alone")
     types: list[list[int]] = []
     counts: list[int] = []
@@ -139,8 +145,9 @@ def local(form: Form, laws: Iterable[Law], witness: Mapping[str, object]) -> int
             raise Rejected(f"the chains do not make up the {width} neurons of layer {layer}")
     alone: dict[int, int] = {}
     together: dict[tuple[int, int], int] = {}
+    effort = Work(WORK_LIMIT)
     for entry in array(found["nets"], "nets", least=1, most=20_000):
-        _net(entry, types, counts, alone, together)
+        _net(entry, types, counts, alone, together, effort)
     total = 0
     for a, n in enumerate(counts):
         if a not in alone or (n > 1 and (a, a) not in together):
@@ -159,6 +166,7 @@ def _net(
     counts: list[int],
     alone: dict[int, int],
     together: dict[tuple[int, int], int],
+    effort: Work,
 ) -> None:
     """Checks one sub-network by the sandwich; notes the laws inside each chain and between each pair of chains."""
     found = closed(entry, "a sub-network", "members", *_EVIDENCE)
@@ -181,21 +189,26 @@ def _net(
     across = np.concatenate([(a[:, None] != b[None, :]).ravel() for a, b in pairwise(labels)])
     if point[across].any():
         raise Rejected("the point of a sub-network joins two chains")
+    count = sum(width * (width + 1) // 2 for width in widths[1:-1])
+    check_fits(count, net.parameters)
+    effort.spend(count * net.parameters * min(count, net.parameters))
     rows: list[Residues] = [np.zeros((0, net.parameters), dtype=np.int64)]
     ends: list[Residues] = [np.zeros((2, 0), dtype=np.int64)]
     for layer in range(1, len(widths) - 1):
         rows.append(net.balance(layer, point, prime))
-        ends.append(np.sort([labels[layer][index] for index in np.triu_indices(widths[layer])], axis=0))
-    gradients, pairs = np.concatenate(rows), np.concatenate(ends, axis=1)
-    law_rank = 0
+        ends.append(labels[layer][np.stack(upper_pairs(widths[layer]))])
+    pairs = np.concatenate(ends, axis=1)
+    # Gradients that belong to different pairs of chains have no coordinate in common: those of one pair are independent
+    # of each other exactly if they are of all.
+    independent = independent_columns(np.concatenate(rows).T, prime)
+    law_rank = len(independent)
+    ranks = Counter((int(pairs[0, i]), int(pairs[1, i])) for i in independent)
     for a, b in combinations_with_replacement(range(len(members)), 2):
-        found_rank = rank(gradients[(pairs[0] == a) & (pairs[1] == b)], prime)
-        law_rank += found_rank
         low, high = sorted((members[a], members[b]))
-        known = alone.setdefault(low, found_rank) if a == b else together.setdefault((low, high), found_rank)
-        if known != found_rank:
+        known = alone.setdefault(low, ranks[a, b]) if a == b else together.setdefault((low, high), ranks[a, b])
+        if known != ranks[a, b]:
             raise Rejected(f"two sub-networks disagree on the laws of chains of types {low} and {high}")
-    reached = _bracket_rank(net, found, prime)
+    reached = _bracket_rank(net, found, prime, effort)
     if reached + law_rank != net.parameters:
         raise Rejected(
             f"a sub-network of widths {widths} reaches rank {reached} by brackets and {law_rank} by laws, "
@@ -203,24 +216,34 @@ def _net(
         )
 
 
-def involutive(form: Form, laws: Iterable[Law], witness: Mapping[str, object]) -> int:
-    """W lies in a family of k fields closed under brackets, and brackets reach rank k: Frobenius gives D - k laws.
+def involutive(form: Form, laws: Sequence[Law], witness: Mapping[str, object], work: Work) -> int:
+    """W lies in a space of k fields closed under brackets, and brackets reach rank k: Frobenius gives D - k laws.
 
-    The family is either one field alone, or linear fields ``B theta`` whose matrices span a Lie algebra over Q.
+    The space is a Lie algebra of linear fields ``B theta`` over Q; or, without a basis, the one field of a single
+    coordinate. The rule counts laws without knowing one.
     """
-    found = closed(witness, "the witness", "rule", "basis", *_EVIDENCE)
+    found = closed(witness, "the witness", "rule", "basis", "fields", "brackets", *_EVIDENCE)
+    if laws:
+        raise Rejected("the rule 'involutive' counts laws and can say nothing about listed ones")
     if form.parameters > MATRIX_LIMIT:
         raise Rejected(f"the rule 'involutive' covers at most {MATRIX_LIMIT} parameters")
     basis = [_matrix(entry, form.parameters) for entry in array(found["basis"], "the basis", most=64)]
-    bound = len(basis)
-    if bound or form.dimension() != 1:
-        _check_closed(form, basis)
-    else:
-        bound = 1
-    reached = _bracket_rank(form, found, _prime(found["prime"]))
-    if reached != bound:
-        raise Rejected(f"brackets reach rank {reached}, not the {bound} fields of the family")
-    return form.parameters - bound
+    alone = not basis and form.dimension() == 1
+    fields = array(found["fields"], "fields", most=0 if alone else form.dimension())
+    if not alone and len(fields) != form.dimension():
+        raise Rejected("'fields' does not have an entry for every coordinate")
+    for index, entry in enumerate(fields):
+        if not _combines(entry, basis, _hessian(form, index, work), work):
+            raise Rejected(f"the field of coordinate {index} is not the stated combination of the basis")
+    pairs = list(combinations(basis, 2))
+    tables = array(found["brackets"], "brackets", least=len(pairs), most=len(pairs))
+    for (left, right), entry in zip(pairs, tables, strict=True):
+        if not _combines(entry, basis, _commutator(left, right, work), work):
+            raise Rejected("a bracket of two fields is not the stated combination of the basis")
+    reached = _bracket_rank(form, found, _prime(found["prime"]), Work(WORK_LIMIT))
+    if reached != len(basis) + alone:
+        raise Rejected(f"brackets reach rank {reached}, not the {len(basis) + alone} fields of the space")
+    return form.parameters - reached
 
 
 Matrix = dict[tuple[int, int], Rational]
@@ -233,53 +256,52 @@ def _matrix(value: object, size: int) -> Matrix:
         key = integer(row, "a row", 0, size - 1), integer(column, "a column", 0, size - 1)
         if key in out:
             raise Rejected("an entry of a matrix is listed twice")
-        out[key] = rational(number, "an entry of a matrix")
+        out[key] = integer(number, "an entry of a matrix", -(10**18), 10**18)
     return out
 
 
-def _check_closed(form: Form, basis: Sequence[Matrix]) -> None:
-    echelon: dict[tuple[int, int], Matrix] = {}
-    for matrix in basis:
-        rest = _reduced(matrix, echelon)
-        if not rest:
-            raise Rejected("the matrices of the basis are not independent")
-        pivot = min(rest)
-        echelon[pivot] = {key: Fraction(value) / rest[pivot] for key, value in rest.items()}
-    for index in range(form.dimension()):
-        coordinate = form.coordinate(index)
-        if any(sum(e for _, e in monomial) != 2 for monomial in coordinate.terms):
+def _hessian(form: Form, index: int, work: Work) -> Matrix:
+    """The matrix of the field of a quadratic coordinate."""
+    coordinate = form.coordinate(index)
+    work.spend(10 * len(coordinate.terms))
+    out: Matrix = {}
+    for monomial, c in coordinate.terms.items():
+        ends = [variable for variable, exponent in monomial for _ in range(exponent)]
+        if len(ends) != 2:
             raise Rejected("the rule 'involutive' needs quadratic coordinates, or a single one")
-        hessian: Matrix = {}
-        for monomial, c in coordinate.terms.items():
-            ends = [v for v, e in monomial for _ in range(e)]
-            for key in (tuple(ends), tuple(reversed(ends))):
-                hessian[key[0], key[1]] = hessian.get((key[0], key[1]), 0) + c
-        if _reduced(hessian, echelon):
-            raise Rejected(f"the field of coordinate {index} is not in the span of the basis")
-    for a, left in enumerate(basis):
-        for right in basis[:a]:
-            if _reduced(_commutator(left, right), echelon):
-                raise Rejected("the basis is not closed under brackets")
+        i, j = ends
+        out[i, j] = out.get((i, j), 0) + c
+        out[j, i] = out.get((j, i), 0) + c
+    return out
 
 
-def _reduced(matrix: Matrix, echelon: Mapping[tuple[int, int], Matrix]) -> Matrix:
-    rest = {key: value for key, value in matrix.items() if value}
-    for pivot, row in echelon.items():
-        factor = rest.get(pivot, 0)
-        if factor:
-            for key, value in row.items():
-                rest[key] = rest.get(key, 0) - factor * value
-            rest = {key: value for key, value in rest.items() if value}
-    return rest
+def _combines(value: object, basis: Sequence[Matrix], target: Matrix, work: Work) -> bool:
+    """Whether the combination ``[[number, coefficient], ...]`` of the basis is ``target``."""
+    terms: list[tuple[int, Rational]] = []
+    for entry in array(value, "a combination", most=len(basis)):
+        number, coefficient = array(entry, "a term of a combination", least=2, most=2)
+        terms.append((integer(number, "a field", 0, len(basis) - 1), rational(coefficient, "a coefficient")))
+    below = common_denominator(c for _, c in terms)
+    work.spend(sum((1 + words(c.numerator) + words(below)) ** 2 for c in target.values()))
+    total = {key: -c * below for key, c in target.items()}
+    for number, coefficient in terms:
+        factor = int(coefficient * below)
+        work.spend(len(basis[number]) * (1 + words(factor)))
+        for key, c in basis[number].items():
+            total[key] = total.get(key, 0) + factor * c
+    return not any(total.values())
 
 
-def _commutator(left: Matrix, right: Matrix) -> Matrix:
+def _commutator(left: Matrix, right: Matrix, work: Work) -> Matrix:
     out: Matrix = {}
     for sign, first, second in ((1, left, right), (-1, right, left)):
-        for (i, j), a in first.items():
-            for (k, m), b in second.items():
-                if j == k:
-                    out[i, m] = out.get((i, m), 0) + sign * a * b
+        by_row: dict[int, list[tuple[int, Rational]]] = {}
+        for (row, column), c in second.items():
+            by_row.setdefault(row, []).append((column, c))
+        for (row, middle), c in first.items():
+            work.spend(1 + len(by_row.get(middle, ())))
+            for column, d in by_row.get(middle, ()):
+                out[row, column] = out.get((row, column), 0) + sign * c * d
     return out
 
 

@@ -142,7 +142,7 @@ def _by_chains(model: Model, polynomials: Sequence[Polynomial], seed: int) -> _F
 
 def _by_dense_sandwich(model: Model, polynomials: Sequence[Polynomial], seed: int) -> _Found:
     if isinstance(model, DeepLinear):
-        laws: list[dict[str, object]] = [{"family": "balance"}]
+        laws: list[Family] = [{"family": "balance"}]
         if model.logits:
             laws.append({"family": "output-sums"})
         laws += [{"family": "block-first-integrals", "from": i, "to": j} for i, j in _scalar_blocks(model)]
@@ -150,7 +150,7 @@ def _by_dense_sandwich(model: Model, polynomials: Sequence[Polynomial], seed: in
         laws = [{"family": "neuron-balance"}]
     else:
         known = [law for family in known_laws(model) for law in family.polynomials()]
-        laws = laws_json(list(dict.fromkeys([*known, *polynomials])))
+        laws = list(laws_json(list(dict.fromkeys([*known, *polynomials]))))
     form = _form(model)
     readable: list[Law] = [law if "family" in law else _polynomial(law, form.parameters) for law in laws]
     try:

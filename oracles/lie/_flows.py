@@ -16,6 +16,8 @@ from ..kernel._modular import Residues
 from ._residues import Floats, pivots
 
 _CHUNK = 2**21
+_SMALL = 200
+"""Parameters below which products of integers are as fast as those of BLAS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def span(
         free_columns: the columns to look at; the brackets are orthogonal to the laws, so the columns that are no
             pivots of the law gradients suffice. All columns by default.
         orders_limit: Taylor orders per control at most.
-        controls_limit: controls at most; the later ones depend on time.
+        controls_limit: controls at most; they depend on time.
     """
     columns = np.arange(len(point)) if free_columns is None else free_columns
     kept = np.zeros((0, len(columns)))
@@ -61,9 +63,9 @@ def span(
     at: list[int] = []
     controls: list[list[list[int]]] = []
     for number in range(controls_limit):
-        control = generator.integers(1, prime, size=(1 + number, dimension))
+        control = generator.integers(1, prime, size=(2 + number, dimension))
         controls.append(control.tolist())
-        before, done, orders = len(kept), 0, min(orders_limit, max(2, -(-target // dimension)))
+        before, done, orders = len(kept), 0, min(orders_limit, _orders(target, dimension, 0))
         while done < orders:
             rank = len(kept)
             values = _values(program, point, control, dimension, prime, orders, columns)[done:]
@@ -74,16 +76,29 @@ def span(
             kept, names = stacked[rows], [named[row] for row in rows]
             if len(kept) == target:
                 break
-            done, orders = orders, min(2 * orders, orders_limit) if len(kept) > rank or not done else orders
+            if done and len(kept) == rank:
+                break
+            done, orders = orders, min(orders_limit, orders + max(orders // 4, _orders(target, dimension, len(kept))))
         if len(kept) == target or (number > 1 and len(kept) == before):
             break
     used = sorted({control for control, _, _ in names})
+    orders = 1 + max((order for _, order, _ in names), default=0)
     return Brackets(
-        controls=[controls[control] for control in used],
-        orders=1 + max((order for _, order, _ in names), default=0),
+        controls=[controls[control][: max(1, orders - 1)] for control in used],
+        orders=orders,
         rows=[[used.index(control), order, j] for control, order, j in names],
         columns=sorted(columns[at].tolist()),
     )
+
+
+def _orders(target: int, dimension: int, rank: int) -> int:
+    """The least number of further orders that can reach ``target``.
+
+    The first gives at most ``dimension`` values; each later one is known for the control itself, so at most one less.
+    """
+    if rank:
+        return max(1, -(-(target - rank) // max(1, dimension - 1)))
+    return max(2, 1 - (dimension - target) // max(1, dimension - 1))
 
 
 def _values(
@@ -92,8 +107,9 @@ def _values(
     """The brackets of every generator at every order, some generators at a time to bound memory."""
     out = np.empty((orders, dimension, len(columns)))
     size = max(1, _CHUNK // (program.cost().cells * orders))
-    # The programs compute in the numbers they are given: whole ones in float64 let BLAS multiply.
-    at, along = cast("Residues", point.astype(np.float64)), cast("Residues", control.astype(np.float64))
+    at, along = point, control
+    if len(point) > _SMALL:  # whole numbers in float64 let BLAS multiply; the programs compute in what they are given
+        at, along = cast("Residues", point.astype(np.float64)), cast("Residues", control.astype(np.float64))
     for low in range(0, dimension, size):
         part = range(low, min(low + size, dimension))
         for order, values in enumerate(brackets(program, at, along, part, orders, prime)):

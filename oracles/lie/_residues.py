@@ -17,12 +17,14 @@ PRIME = 5779
 """Default prime: the largest for which the kernel's elimination fits in 32 bits."""
 _PANEL = 128
 _NARROW = 8
+_SMALL = 2**14
+"""Entries of a panel below which one column after the other is quicker than products of halves."""
 
 
 def pivots(matrix: npt.NDArray[np.generic], prime: int) -> Minor:
     """Rows and columns of a largest non-singular minor of ``matrix`` modulo ``prime``; cost 2 r m n for rank r."""
     rest = np.asarray(matrix, dtype=np.float64) % prime
-    names = np.arange(rest.shape[0])
+    names: Rows = np.arange(len(rest))
     rows: list[int] = []
     columns: list[int] = []
     for start in range(0, rest.shape[1], _PANEL):
@@ -55,7 +57,9 @@ def _reduced(values: Floats, prime: int) -> Floats:
 def _in_panel(panel: Floats, prime: int) -> Minor:
     """The same for few columns, by halving them."""
     width = panel.shape[1]
-    if width <= _NARROW:
+    if not panel.size:
+        return [], []
+    if width <= _NARROW or panel.size <= _SMALL:
         return _in_columns(panel, prime)
     half = width // 2
     rows, columns = _in_panel(panel[:, :half], prime)
@@ -67,15 +71,16 @@ def _in_panel(panel: Floats, prime: int) -> Minor:
 
 
 def _in_columns(panel: Floats, prime: int) -> Minor:
-    work = panel.astype(np.int64) % prime
+    """The same, one column after the other; entries are reduced when they are used."""
+    work = panel.astype(np.int64)
     rows: list[int] = []
     columns: list[int] = []
     for column in range(work.shape[1]):
-        candidates = work[:, column].nonzero()[0]
-        if len(candidates):
-            row = int(candidates[0])
-            factors = work[candidates, column] * pow(int(work[row, column]), -1, prime) % prime
-            work[candidates, column:] = (work[candidates, column:] - factors[:, None] * work[row, column:]) % prime
+        entries = work[:, column] % prime
+        row = int(entries.argmax())
+        if entries[row]:
+            pivot = work[row, column:] % prime * pow(int(entries[row]), -1, prime) % prime
+            work[:, column:] -= entries[:, None] * pivot
             rows.append(row)
             columns.append(column)
     return rows, columns

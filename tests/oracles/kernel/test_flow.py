@@ -1,0 +1,170 @@
+"""Brackets read off a flow against brackets written out by sympy, and the arithmetic at its largest."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+from flint import nmod_mat, nmod_poly
+
+from flowlaw.oracles.kernel._flow import brackets, solve, times
+from flowlaw.oracles.kernel._models import Form, read_model
+from flowlaw.oracles.kernel._programs import Chain, Monomials
+
+PRIME = 1048573
+
+CUBIC = [
+    [[1, [[0, 2], [1, 1]]], ["-3/2", [[2, 3]]], [4, [[0, 1]]]],
+    [[5, [[0, 1], [1, 1], [2, 1]]], [1, []]],
+    [["1/3", [[1, 3]]], [2, [[0, 1], [2, 2]]]],
+]
+MODELS: dict[str, Any] = {
+    "1-2-1": {"kind": "linear", "widths": [1, 2, 1], "output": "all"},
+    "2-2-2": {"kind": "linear", "widths": [2, 2, 2], "output": "all"},
+    "1-2-1-2": {"kind": "linear", "widths": [1, 2, 1, 2], "output": "all"},
+    "3-2-1 logits": {"kind": "linear", "widths": [3, 2, 1], "output": "zero-sum"},
+    "cubic": {"kind": "polynomial", "parameters": 3, "coordinates": CUBIC},
+    "paths": {
+        "kind": "paths",
+        "groups": [{"size": 2, "role": "source"}, {"size": 2, "role": "hidden"}, {"size": 1, "role": "output"}],
+        "links": [[0, 1], [1, 2], [0, 2]],
+    },
+}
+TIME = sympy.Symbol("t")
+
+
+def coordinates(form: Form) -> list[sympy.Expr]:
+    """The coordinates, each times its common denominator, as the kernel takes them."""
+    symbols = sympy.symbols(f"x0:{form.parameters}")
+    program = form.program(PRIME)
+    keys: Sequence[object] = range(form.dimension())
+    if isinstance(program, Monomials) and not hasattr(form, "polynomials"):
+        keys = [list(path) for path in form.coordinates()]  # type: ignore[attr-defined]
+    out: list[sympy.Expr] = []
+    for key in keys:
+        terms = form.coordinate(key).terms
+        scale = sympy.ilcm(1, *(c.denominator for c in terms.values()))
+        out.append(
+            sympy.Add(
+                *(
+                    sympy.Rational(c.numerator, c.denominator) * scale * sympy.Mul(*(symbols[v] ** e for v, e in m))
+                    for m, c in terms.items()
+                )
+            )
+        )
+    return out
+
+
+def written_out(
+    form: Form, start: Sequence[int], control: Sequence[Sequence[int]], orders: int
+) -> list[list[list[int]]]:
+    """``(d/dt + ad_X)^k Y`` at the start and t = 0, for every generator Y, symbolically."""
+    symbols = sympy.symbols(f"x0:{form.parameters}")
+    phi = coordinates(form)
+    potential = sum(TIME**q * sum(c * f for c, f in zip(power, phi, strict=True)) for q, power in enumerate(control))
+    flow = sympy.Matrix([sympy.diff(potential, x) for x in symbols])
+    fields = [sympy.Matrix([sympy.diff(f, x) for x in symbols]) for f in phi]
+    at = {**dict(zip(symbols, start, strict=True)), TIME: 0}
+    out: list[list[list[int]]] = []
+    for _ in range(orders):
+        out.append([[int(entry.subs(at)) % PRIME for entry in field] for field in fields])
+        fields = [
+            (field.diff(TIME) + field.jacobian(symbols) * flow - flow.jacobian(symbols) * field).expand()
+            for field in fields
+        ]
+    return out
+
+
+@pytest.mark.parametrize("powers", [1, 3], ids=["constant control", "control that depends on time"])
+@pytest.mark.parametrize("name", MODELS)
+def test_brackets_from_the_flow_are_those_written_out(name: str, powers: int) -> None:
+    form = read_model(MODELS[name])
+    generator = np.random.default_rng(len(name))
+    start = generator.integers(-5, 6, form.parameters)
+    control = generator.integers(-3, 4, (powers, form.dimension()))
+    orders = 3
+    expected = written_out(form, start.tolist(), control.tolist(), orders)
+    found = brackets(form.program(PRIME), start, control, range(form.dimension()), orders, PRIME)
+    assert [values.tolist() for values in found] == expected
+    commute = name == "1-2-1"  # a single generator
+    assert any(any(row) for row in expected[orders - 1]) != commute
+
+
+def test_chosen_generators_come_in_the_order_of_the_choice() -> None:
+    form = read_model(MODELS["2-2-2"])
+    start, control = np.arange(1, 9), np.array([[1, 2, 3, 4]])
+    every = list(brackets(form.program(PRIME), start, control, range(4), 3, PRIME))
+    some = list(brackets(form.program(PRIME), start, control, [3, 1], 3, PRIME))
+    assert [values[[3, 1]].tolist() for values in every] == [values.tolist() for values in some]
+
+
+def test_the_solution_of_a_scalar_flow_is_its_known_series() -> None:
+    """phi = x^3 from x(0) = 1 with the control 1/3: x' = x^2, so x = 1/(1 - t)."""
+    form = read_model({"kind": "polynomial", "parameters": 1, "coordinates": [[["1/7", [[0, 3]]]]]})
+    control = np.zeros((20, 1), dtype=np.int64)
+    control[0, 0] = pow(3, -1, PRIME)
+    series = solve(form.program(PRIME), np.array([1]), control, 20, PRIME)
+    assert series[:, 0].tolist() == [1] * 20
+
+
+def test_series_multiply_as_truncated_polynomials() -> None:
+    generator = np.random.default_rng(1)
+    left, right = generator.integers(0, PRIME, (6, 3)), generator.integers(0, PRIME, (4, 3))
+    found = times(np.multiply, left, right, PRIME)
+    for entry in range(3):
+        product = nmod_poly(left[:, entry].tolist(), PRIME) * nmod_poly(right[:, entry].tolist(), PRIME)
+        assert found[:, entry].tolist() == [int(product[k]) for k in range(4)]
+
+
+@pytest.mark.parametrize("widths", [(100, 100, 100), (1, 9000, 1), (1, 4900, 2, 1), (2, 1, 6000, 1), (40, 60, 3)])
+def test_products_of_matrices_do_not_overflow_at_the_largest_prime(widths: tuple[int, ...]) -> None:
+    """All entries p - 1 or just below, against the same program over Python's own integers."""
+    program = Chain(widths, False, PRIME)
+    size, outputs = sum(a * b for a, b in pairwise(widths)), widths[0] * widths[-1]
+    generator = np.random.default_rng(size)
+    for spread in (1, 3):
+        point, covector, tangents = (
+            PRIME - 1 - generator.integers(0, spread, shape) for shape in ((2, size), (2, outputs), (2, 1, size))
+        )
+        assert point.dtype == np.int64
+        exact_point, exact_covector, exact_tangents = (a.astype(object) for a in (point, covector, tangents))
+        for found, exact in (
+            (program.field(point, covector), program.field(exact_point, exact_covector)),
+            (program.generators(point, [0, outputs - 1]), program.generators(exact_point, [0, outputs - 1])),
+            (program.push(point, covector, tangents), program.push(exact_point, exact_covector, exact_tangents)),
+        ):
+            assert found.dtype == np.int64
+            assert exact.dtype == object
+            assert found.tolist() == exact.tolist()
+
+
+def test_sums_of_monomials_do_not_overflow_at_the_largest_prime() -> None:
+    """40,000 terms c x_0 x_i x_j with all numbers p - 1 meet in the derivative by x_0."""
+    count, size = 40_000, 300
+    factors = np.zeros((count, 3), dtype=np.int64)
+    factors[:, 1], factors[:, 2] = 1 + np.arange(count) % (size - 2), 2 + np.arange(count) % (size - 2)
+    program = Monomials(size, factors, np.full(count, PRIME - 1), np.zeros(count, dtype=np.int64), PRIME)
+    point, covector = np.full((2, size), PRIME - 1), np.full((2, 1), PRIME - 1)
+    tangents = np.full((2, 1, size), PRIME - 1)
+    # Each term is -(1 + t)^2 in its derivatives, the covector -(1 + t), a tangent -(1 + t).
+    assert program.generators(point, [0])[:, 0, 0].tolist() == [-count % PRIME, -2 * count % PRIME]
+    assert program.field(point, covector)[:, 0].tolist() == [count % PRIME, 3 * count % PRIME]
+    assert program.push(point, covector, tangents)[:, 0, 0].tolist() == [2 * count % PRIME, 6 * count % PRIME]
+
+
+def test_the_flow_reaches_the_depth_that_narrow_ends_need() -> None:
+    """2-6-6-2 needs deep brackets: the rank grows with every order until it is D minus the number of balances."""
+    form = read_model({"kind": "linear", "widths": [2, 6, 6, 2], "output": "all"})
+    generator = np.random.default_rng(0)
+    start, control = generator.integers(1, PRIME, form.parameters), generator.integers(1, PRIME, (1, 4))
+    found = brackets(form.program(PRIME), start, control, range(4), 12, PRIME)
+    rows: list[list[int]] = []
+    ranks: list[int] = []
+    for values in found:
+        rows += values.tolist()
+        ranks.append(int(nmod_mat(len(rows), 60, [c for row in rows for c in row], PRIME).rank()))
+    assert ranks == sorted(ranks)
+    assert ranks[:3] == [4, 7, 10], "each order brings one bracket less than there are generators: [X, X] = 0"
+    assert ranks[-1] == form.parameters - 42

@@ -1,0 +1,174 @@
+"""Reading untrusted text: closed, bounded, exact."""
+
+import json
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowlaw.oracles.kernel import Polynomial, verify_text
+from flowlaw.oracles.kernel._exact import Work, common_denominator, size, value, whole, words
+from flowlaw.oracles.kernel._read import DENOMINATOR_BITS, TEXT_LIMIT, Rejected, parse, polynomial, rational
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+
+
+@given(json_values)
+def test_any_json_is_answered_without_an_exception(found: object) -> None:
+    assert not verify_text(json.dumps(found)).accepted
+
+
+@given(st.text())
+def test_any_text_is_answered_without_an_exception(text: str) -> None:
+    judgement = verify_text(text)
+    assert not judgement.accepted
+    judgement.reason.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("{}{}", "not JSON"),
+        ('{"a": 1, "a": 2}', "a name occurs twice"),
+        ('{"a": {"b": 1, "b": 1}}', "a name occurs twice"),
+        ("1.0", "1.0 is not an integer"),
+        ("1e3", "1e3 is not an integer"),
+        ("-0.0", "-0.0 is not an integer"),
+        ("NaN", "NaN is not an integer"),
+        ("[Infinity]", "Infinity is not an integer"),
+        ("-Infinity", "-Infinity is not an integer"),
+        ("9" * 4001, "a number has more than 4000 digits"),
+        ("[" * 10**5, "not JSON"),
+        ('"\\ud800"', "not an object"),
+        ("\ufeff{}", "not JSON"),
+        (" " * (TEXT_LIMIT + 1), "more than"),
+    ],
+)
+def test_what_is_not_a_plain_json_object_is_refused(text: str, reason: str) -> None:
+    judgement = verify_text(text)
+    assert not judgement.accepted
+    assert reason in judgement.reason
+    assert len(judgement.reason) < 500
+
+
+def test_names_from_the_file_cannot_paint_the_terminal() -> None:
+    judgement = verify_text('{"flowlaw":"certificate","version":1,"claim":{},"witness":{},"\\u001b[31m\\ud800":1}')
+    assert "\\x1b[31m\\ud800" in judgement.reason
+    judgement.reason.encode()
+    judgement = verify_text('{"flowlaw":"certificate","version":"\\u001b[31m\\ud800","claim":{},"witness":{}}')
+    assert "\x1b" not in judgement.reason
+    judgement.reason.encode()
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        (0, 0),
+        (-7, -7),
+        ("0", 0),
+        ("-7", -7),
+        ("3/2", Fraction(3, 2)),
+        ("-4/6", Fraction(-2, 3)),
+        ("4/2", 2),
+        ("0/5", 0),
+    ],
+)
+def test_rationals_are_integers_or_fractions(written: int | str, number: Fraction | int) -> None:
+    read = rational(written, "x")
+    assert read == number
+    assert type(read) is type(number)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [True, False, None, 1.0, "", " ", "1 ", " 1", "+1", "01", "-", "1/", "/2", "1/02", "1/-2", "1/0", "1//2", "1.5",
+     "1e3", "0x1", "\u0661", "\u00bd", "nan", "1_0", "1\n", [], {}, b"1", 10**4001, -(10**4001), "9" * 4001],
+)  # fmt: skip
+def test_nothing_else_is_a_number(written: object) -> None:
+    with pytest.raises(Rejected):
+        rational(written, "x")
+
+
+def test_an_integer_of_four_thousand_digits_is_the_longest() -> None:
+    assert rational("-" + "9" * 3999, "x") == -(10**3999) + 1
+    assert parse("9" * 4000) == 10**4000 - 1
+    assert rational(10**4000 - 1, "x") == 10**4000 - 1
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        [[1, [[0, 1]]], [2, [[0, 1]]]],
+        [[1, [[1, 1], [0, 1]]]],
+        [[1, [[0, 1], [0, 1]]]],
+        [[0, [[0, 1]]]],
+        [[1, [[0, 0]]]],
+        [[1, [[0, -1]]]],
+        [[1, [[0, 201]]]],
+        [[1, [[0, 150], [1, 51]]]],
+        [[1, [[2, 1]]]],
+        [[1, [[-1, 1]]]],
+        [[1, [[0]]]],
+        [[1]],
+        [[1, [[0, 1]], 1]],
+        [1],
+        [[True, []]],
+        [[1, [[True, 1]]]],
+        [[1, [[0, True]]]],
+        {"0": 1},
+        [[1, [[i % 2, 1]]] for i in range(2)] * 6,
+    ],
+)
+def test_a_polynomial_is_written_in_one_way_only(terms: object) -> None:
+    with pytest.raises(Rejected):
+        polynomial(terms, "a law", 2, most_terms=10)
+
+
+def test_a_polynomial_is_read_as_written() -> None:
+    read = polynomial([["-3/2", [[0, 1], [1, 2]]], [4, []]], "a law", 2, most_terms=2)
+    assert read.terms == {((0, 1), (1, 2)): Fraction(-3, 2), (): 4}
+    assert polynomial([], "a law", 2, most_terms=0) == Polynomial()
+
+
+# Paid arithmetic
+
+
+def test_work_runs_out() -> None:
+    work = Work(10)
+    work.spend(10)
+    with pytest.raises(Rejected, match="more work"):
+        work.spend(1)
+
+
+def test_common_denominators_are_bounded() -> None:
+    assert common_denominator([1, Fraction(1, 4), Fraction(5, 6)]) == 12
+    with pytest.raises(Rejected, match="common denominator"):
+        common_denominator([Fraction(1, 2**DENOMINATOR_BITS)])
+
+
+def test_the_size_of_a_polynomial_counts_terms_variables_and_words() -> None:
+    assert size(Polynomial()) == 0
+    assert size(Polynomial({((0, 1), (1, 5)): 2**64, (): 1})) == 5
+    assert (words(0), words(2**63 - 1), words(2**64), words(-(2**128))) == (0, 0, 1, 2)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([(), ((0, 1),), ((0, 3), (1, 2)), ((1, 7),)]), st.fractions(max_denominator=50), max_size=4
+    ),
+    st.lists(st.fractions(max_denominator=50), min_size=2, max_size=2),
+)
+def test_values_over_common_denominators_are_the_values(
+    terms: dict[tuple[tuple[int, int], ...], Fraction], point: list[Fraction]
+) -> None:
+    law = Polynomial(terms)
+    assert value(law, point, Work(10**6)) == law.evaluate(point)
+    multiple = whole(law, Work(10**6))
+    assert all(isinstance(c, int) for c in multiple.terms.values())
+    assert multiple == law.scaled(common_denominator(law.terms.values()))
