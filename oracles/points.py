@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
@@ -16,17 +13,15 @@ from .errors import BadInput, TooLarge
 from .kernel import Rational
 from .kernel._models import DENSE_LIMIT, read_model
 from .kernel._modular import rank
-from .kernel._polynomial import tidy
 from .kernel._read import polynomial as read_polynomial
 from .kernel._rules import Law, law_gradients
 from .lie import Completeness
 from .lie._flows import span
 from .models import Model
+from .toml import Table, load, nested, rational
 
 PRIME = 1048573
 """Large, so that a rank that drops at a special point modulo the prime is a rare accident."""
-_FILE_BYTES = 8_000_000
-_NUMBER = re.compile(r"-?[0-9]{1,400}(?:/[0-9]{1,400}|\.[0-9]{1,400})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +81,11 @@ def read_point(path: Path, model: Model) -> list[Rational]:
     Raises:
         BadInput: the file cannot be read, a block is missing or unknown, or has another shape.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(_FILE_BYTES + 1)
-    except OSError as error:
-        raise BadInput(f"Cannot read {path}: {error.strerror or error}. Give a TOML file with the blocks.") from None
-    if len(content) > _FILE_BYTES:
-        raise TooLarge(f"{path} has more than {_FILE_BYTES} bytes. Look at a smaller model.")
-    try:
-        table = tomllib.loads(content.decode())
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is not TOML: {error}.") from None
+    table = load(str(path), "the point", "Give a TOML file with the blocks of the model.")
     return point_from_blocks(table, model, str(path))
 
 
-def point_from_blocks(table: dict[str, object], model: Model, where: str) -> list[Rational]:
+def point_from_blocks(table: Table, model: Model, where: str) -> list[Rational]:
     """The parameters of ``model`` from a mapping of block names to nested lists; see ``read_point``."""
     names = [block.name for block in model.blocks]
     for name in table:
@@ -110,24 +95,6 @@ def point_from_blocks(table: dict[str, object], model: Model, where: str) -> lis
     for block in model.blocks:
         if block.name not in table:
             raise BadInput(f"{where}: the block {block.name} of shape {block.shape} is missing. Add it.")
-        point += _flat(table[block.name], block.shape, f"{where}: the block {block.name}")
+        what = f"the block {block.name}"
+        point += [rational(entry, where, what) for entry in nested(table[block.name], block.shape, where, what)]
     return point
-
-
-def _flat(value: object, shape: tuple[int, ...], what: str) -> list[Rational]:
-    if not shape:
-        return [_number(value, what)]
-    if not isinstance(value, list) or len(cast("list[object]", value)) != shape[0]:
-        raise BadInput(f"{what} does not have the shape {shape}: expected a list of {shape[0]} entries there.")
-    return [number for entry in cast("list[object]", value) for number in _flat(entry, shape[1:], what)]
-
-
-def _number(value: object, what: str) -> Rational:
-    if type(value) is int:
-        return value
-    try:
-        return tidy(Fraction(value if isinstance(value, str) and _NUMBER.fullmatch(value) else ""))
-    except (ValueError, ZeroDivisionError):
-        raise BadInput(
-            f'{what} has the entry {str(value)[:40]!r}. Write whole numbers, or texts such as "3/2" or "0.1".'
-        ) from None

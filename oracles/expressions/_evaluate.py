@@ -11,7 +11,7 @@ from ..errors import TooLarge
 from ..kernel import Polynomial
 from ..models import Model
 from ..models._polynomial_map import Mask
-from ..models._spec import shown, suggestion
+from ..text import shown, suggestion
 from ._budget import Budget
 from ._matrix import Matrix, Terms, add_to, count, degree, determinant, determinant_work, dot, total, weight
 from ._syntax import Call, Expression, Factor, Index, Name, Node, Number, Power, Product, Sum, Transpose, caret

@@ -17,7 +17,7 @@ from typing import NoReturn
 from .. import limits
 from ..errors import BadInput, TooLarge
 from ..kernel import Rational
-from ..models._spec import suggestion
+from ..text import suggestion
 from ._syntax import (
     FUNCTIONS,
     Call,

@@ -12,10 +12,11 @@ from operator import mul
 from .. import limits
 from ..errors import BadInput
 from ..kernel import Monomial, Polynomial
+from ..text import shown
 from ._base import Block
 from ._laws import LawFamily
 from ._polynomial_map import PolynomialMap, from_recipe
-from ._spec import shown, wholes
+from ._spec import wholes
 from ._sums import plain_sum, squares_difference
 
 EXAMPLE = "conv:3-2-2"

@@ -6,9 +6,10 @@ from collections.abc import Container, Iterable, Mapping
 from itertools import pairwise
 
 from ..errors import BadInput
+from ..text import shown, suggestion
 from ._graph import Group, Role
 from ._paths import PathLifting
-from ._spec import no_options, shown, suggestion, whole
+from ._spec import no_options, whole
 
 EXAMPLE = "dag:x:2,h:3,y:1/x-h-y,x-y"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..errors import BadInput
+from ..text import shown
 from ._dag import from_chains
 from ._paths import PathLifting
-from ._spec import shown
 from ._toml import Table, check_known, side, subtable, texts
 
 KEYS = ("name", "edges", "groups", "sources", "outputs", "biases")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
-
-from .. import limits
-from ..errors import BadInput, TooLarge
+from ..errors import BadInput
+from ..text import shown, suggestion
+from ..toml import load
 from ._dag_file import KEYS as DAG_KEYS
 from ._dag_file import read_dag
 from ._map_file import KEYS as MAP_KEYS
 from ._map_file import read_map
 from ._paths import PathLifting
 from ._polynomial_map import PolynomialMap
-from ._spec import shown, suggestion
-from ._toml import Table
 
 
 def read_model(path: str) -> PolynomialMap | PathLifting:
@@ -24,7 +20,7 @@ def read_model(path: str) -> PolynomialMap | PathLifting:
         BadInput: the file cannot be read or understood.
         TooLarge: the file, or the model in it, is above the sizes of ``limits``.
     """
-    table = _load(path)
+    table = load(path, "the model file", "Check the path and its permissions.")
     kind = "edges" if "edges" in table else "phi"
     if kind not in table:
         close = next((key for key in table if suggestion(key, ("phi", "edges"))), "")
@@ -43,30 +39,3 @@ def read_model(path: str) -> PolynomialMap | PathLifting:
     if not isinstance(table.get("name", ""), str):
         raise BadInput(f"{shown(path)}: 'name' must be text in quotes.")
     return read_dag(table, path) if kind == "edges" else read_map(table, path)
-
-
-def _load(path: str) -> Table:
-    try:
-        if Path(path).exists() and not Path(path).is_file():
-            raise BadInput(
-                f"Cannot read the model file {shown(path)}: not a regular file. Give the path of a .toml file."
-            )
-        with Path(path).open("rb") as file:
-            content = file.read(limits.FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadInput(
-            f"Cannot read the model file {shown(path)}: {reason}. Check the path and its permissions."
-        ) from None
-    if len(content) > limits.FILE_BYTES:
-        raise TooLarge(
-            f"The model file {shown(path)} is longer than {limits.FILE_BYTES} bytes. Use a shorter description."
-        )
-    try:
-        return tomllib.loads(content.decode())
-    except UnicodeDecodeError:
-        raise BadInput(f"The model file {shown(path)} is not UTF-8 text. Save it as UTF-8.") from None
-    except RecursionError:
-        raise BadInput(f"The model file {shown(path)} is nested too deeply. Write flat tables.") from None
-    except ValueError as error:
-        raise BadInput(f"The model file {shown(path)} is not valid TOML: {error}.") from None

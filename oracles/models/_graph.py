@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 
 from .. import limits
 from ..errors import BadInput, TooLarge
-from ._spec import NAMES, is_name, shown, whole
+from ..text import shown
+from ._spec import NAMES, is_name, whole
 
 Role = Literal["source", "hidden", "output"]
 

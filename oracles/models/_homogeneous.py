@@ -12,10 +12,11 @@ from math import comb
 from .. import limits
 from ..errors import BadInput
 from ..kernel import Polynomial
+from ..text import shown
 from ._base import Block
 from ._laws import LawFamily
 from ._polynomial_map import PolynomialMap, from_recipe
-from ._spec import shown, whole, wholes
+from ._spec import whole, wholes
 from ._sums import plain_sum, squares_difference
 
 EXAMPLE = "homogeneous:2-3-2+degree2"

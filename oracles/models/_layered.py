@@ -6,9 +6,10 @@ import re
 
 from .. import limits
 from ..errors import BadInput
+from ..text import shown
 from ._graph import Group, Role
 from ._paths import PathLifting
-from ._spec import no_options, shown, whole, wholes
+from ._spec import no_options, whole, wholes
 
 EXAMPLE = "relu:3-5-2+bias"
 

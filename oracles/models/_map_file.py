@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from math import prod
 from typing import cast
 
 from .. import limits
 from ..errors import BadInput, TooLarge
 from ..kernel import Polynomial, Rational
+from ..text import shown
+from ..toml import nested, rational
 from ._base import Block
 from ._polynomial_map import Mask, PolynomialMap
-from ._spec import NAMES, check_parameters, is_name, shown
+from ._spec import NAMES, check_parameters, is_name
 from ._toml import Table, check_known, side, subtable, texts
 
 KEYS = ("name", "phi", "blocks", "masks", "constants")
@@ -71,7 +72,7 @@ def _masks(table: Table, shapes: Mapping[str, tuple[int, ...]], path: str) -> tu
     for name, value in given.items():
         shape = shapes[name]
         mask = [
-            _rational(item, path, f"the mask of {name}") for item in _entries(value, shape, path, f"the mask of {name}")
+            rational(item, path, f"the mask of {name}") for item in nested(value, shape, path, f"the mask of {name}")
         ]
         if any(item not in (0, 1) for item in mask):
             raise BadInput(f"{shown(path)}: the mask of {name} has entries other than 0 (fixed) and 1 (trained).")
@@ -82,40 +83,9 @@ def _masks(table: Table, shapes: Mapping[str, tuple[int, ...]], path: str) -> tu
         fixed: list[Rational] = [0] * len(mask)
         if name in constants:
             what = f"the constants of {name}"
-            fixed = [_rational(item, path, what) for item in _entries(constants[name], shape, path, what)]
+            fixed = [rational(item, path, what) for item in nested(constants[name], shape, path, what)]
             if any(kept and constant for kept, constant in zip(mask, fixed, strict=True)):
                 raise BadInput(f"{shown(path)}: {what} are not 0 at a trained entry. Write 0 where the mask is 1.")
         entries = tuple(None if kept else constant for kept, constant in zip(mask, fixed, strict=True))
         masks.append(Mask(name, shape, entries))
     return tuple(masks)
-
-
-def _entries(value: object, shape: tuple[int, ...], path: str, what: str) -> list[object]:
-    """The entries of a nested list of the given shape, row-major."""
-    level = [value]
-    for length in shape:
-        lists = [
-            cast(list[object], item)
-            for item in level
-            if isinstance(item, list) and len(cast(list[object], item)) == length
-        ]
-        if len(lists) < len(level):
-            raise BadInput(f"{shown(path)}: {what} must be a list of shape {' x '.join(map(str, shape))}.")
-        level = [item for row in lists for item in row]
-    return level
-
-
-def _rational(value: object, path: str, what: str) -> Rational:
-    """A whole number, or text such as "3/2" or "0.5"; floats are refused, since they are rarely what they look like."""
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= limits.COEFFICIENT_BITS:
-        return value
-    if isinstance(value, str) and len(value) <= 1_000 and "e" not in value.lower():
-        try:
-            number = Fraction(value)
-        except (ValueError, ZeroDivisionError):
-            pass
-        else:
-            return number.numerator if number.denominator == 1 else number
-    raise BadInput(
-        f'{shown(path)}: {what} contain {shown(repr(value))}. Write whole numbers, or texts such as "3/2" or "0.5".'
-    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .. import limits
 from ..errors import BadInput, TooLarge
+from ..text import shown, suggestion
 from ._base import Model
 from ._convolution import parse as parse_conv
 from ._dag import parse as parse_dag
@@ -15,7 +16,6 @@ from ._homogeneous import parse as parse_homogeneous
 from ._layered import parse as parse_layered
 from ._linear import parse as parse_linear
 from ._monomial import parse as parse_monomial
-from ._spec import shown, suggestion
 from ._symmetric import parse as parse_symmetric
 
 

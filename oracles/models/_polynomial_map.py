@@ -9,9 +9,10 @@ from typing import Protocol, runtime_checkable
 from .. import limits
 from ..errors import BadInput
 from ..kernel import Polynomial, Rational
+from ..text import shown
 from ._base import Block
 from ._laws import LawFamily
-from ._spec import check_parameters, check_terms, shown
+from ._spec import check_parameters, check_terms
 
 
 @runtime_checkable

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from .. import limits
 from ..errors import BadInput, TooLarge
+from ..text import shown, suggestion
 
 NAMES = f"Use a letter followed by letters, digits and underscores, at most {limits.NAME_CHARACTERS} in all."
 
@@ -14,22 +15,6 @@ NAMES = f"Use a letter followed by letters, digits and underscores, at most {lim
 def is_name(text: str) -> bool:
     """Whether ``text`` can name a group or a block; ``NAMES`` says in words what can."""
     return len(text) <= limits.NAME_CHARACTERS and bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", text, re.ASCII))
-
-
-def shown(text: str, longest: int = 60) -> str:
-    """``text`` quoted for a message: escaped to ASCII and cut in the middle where it is long."""
-    if len(text) > longest:
-        text = text[: longest - 15] + "..." + text[-12:]
-    return ascii(text)
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """`` Did you mean 'linear'?`` (with a leading space), or nothing when no known name is close."""
-    from difflib import get_close_matches  # only on the way to an error
-
-    lowered = {word.lower(): word for word in known}
-    close = get_close_matches(name[:80].lower(), lowered, n=1, cutoff=0.6)
-    return f" Did you mean {lowered[close[0]]!r}?" if close else ""
 
 
 def whole(text: str, *, what: str, spec: str, least: int = 1, most: int = limits.WIDTH) -> int:

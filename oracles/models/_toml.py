@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import cast
 
 from .. import limits
 from ..errors import BadInput, TooLarge
-from ._spec import shown, suggestion
-
-Table = Mapping[str, object]
+from ..text import shown, suggestion
+from ..toml import Table as Table
 
 
 def texts(value: object, path: str, key: str, example: str) -> list[str]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
-from .. import limits
-from ..errors import BadInput, TooLarge
+from ..errors import BadInput
 from ..kernel import Rational
 from ..models import PathLifting, parse_model
-from ..models._spec import shown, suggestion
-from ._region import NUMERATOR_BITS, Region, check_region, check_sizes, input_size
+from ..text import shown, suggestion
+from ..toml import load, rational
+from ._region import Region, check_region, check_sizes, input_size
 
 KEYS = ("model", "inputs", "weights", "leak")
 EXAMPLE = 'model = "relu:1-2-1"\ninputs = [[1], ["-3/2"]]\n[weights]\nW1 = [[1, 2]]\nW2 = [[1], [-1]]'
@@ -31,7 +29,7 @@ def read_region(path: str | Path, model: PathLifting | None = None) -> Region:
         TooLarge: the file, or what it asks for, is too large.
     """
     path = str(path)
-    table = _load(path)
+    table = load(path, "the region", "Give the path of a .toml file such as the one in docs/region.md.")
     for key in table:
         if key not in KEYS:
             raise BadInput(
@@ -52,9 +50,9 @@ def read_region(path: str | Path, model: PathLifting | None = None) -> Region:
         entries = _list(row, path, f"input {number}")
         if len(entries) != wide:
             raise BadInput(f"{shown(path)}: input {number} has {len(entries)} entries, and {chosen.spec} takes {wide}.")
-        inputs.append(tuple(_rational(entry, path, f"input {number}") for entry in entries))
+        inputs.append(tuple(rational(entry, path, f"input {number}") for entry in entries))
     weights = _weights(table["weights"], path, chosen)
-    leak = _rational(table.get("leak", 0), path, "'leak'")
+    leak = rational(table.get("leak", 0), path, "'leak'")
     region = Region(chosen, weights, tuple(inputs), leak)
     try:
         check_region(region)
@@ -110,7 +108,7 @@ def _weights(value: object, path: str, model: PathLifting) -> tuple[Rational, ..
             entries = _list(line, path, f"a row of {block.name}")
             if len(entries) != columns:
                 raise BadInput(f"{shown(path)}: {form} have a row of {len(entries)} entries.")
-            flat.extend(_rational(entry, path, f"the weights {block.name}") for entry in entries)
+            flat.extend(rational(entry, path, f"the weights {block.name}") for entry in entries)
     return tuple(flat)
 
 
@@ -118,41 +116,3 @@ def _list(value: object, path: str, what: str) -> list[object]:
     if not isinstance(value, list):
         raise BadInput(f"{shown(path)}: {what} must be a list, as in\n{EXAMPLE}")
     return cast(list[object], value)
-
-
-def _rational(value: object, path: str, what: str) -> Rational:
-    """A whole number, or text such as "3/2" or "0.5"; floats are refused, since they are rarely what they look like."""
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= NUMERATOR_BITS:
-        return value
-    if isinstance(value, str) and len(value) <= 1_000 and "e" not in value.lower() and value.isascii():
-        try:
-            number = Fraction(value)
-        except (ValueError, ZeroDivisionError):
-            pass
-        else:
-            return number.numerator if number.denominator == 1 else number
-    raise BadInput(
-        f'{shown(path)}: {what} cannot hold {shown(repr(value))}. Write whole numbers, or texts such as "3/2" or "0.5".'
-    )
-
-
-def _load(path: str) -> Mapping[str, object]:
-    advice = "Give the path of a .toml file such as the one in docs/region.md."
-    try:
-        if Path(path).exists() and not Path(path).is_file():
-            raise BadInput(f"Cannot read the region {shown(path)}: not a regular file. {advice}")
-        with Path(path).open("rb") as file:
-            content = file.read(limits.FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadInput(f"Cannot read the region {shown(path)}: {reason}. {advice}") from None
-    if len(content) > limits.FILE_BYTES:
-        raise TooLarge(f"The region {shown(path)} is longer than {limits.FILE_BYTES} bytes. Use fewer inputs.")
-    try:
-        return tomllib.loads(content.decode())
-    except UnicodeDecodeError:
-        raise BadInput(f"The region {shown(path)} is not UTF-8 text. Save it as UTF-8.") from None
-    except RecursionError:
-        raise BadInput(f"The region {shown(path)} is nested too deeply. Write plain lists of numbers.") from None
-    except ValueError as error:
-        raise BadInput(f"The region {shown(path)} is not valid TOML: {error}.") from None
