@@ -132,7 +132,8 @@ def _print(answer: AllLaws, path: Path | None) -> None:
     click.echo(f"  {_count_line(answer)}")
     for family in answer.families:
         click.echo(f"    {family.matrix_form}")
-    entries = {law for family in answer.families for law in family.polynomials()} if answer.polynomial_laws else set()
+    families = answer.families if answer.polynomial_laws else ()
+    entries = {law for family in families for law in family.polynomials()}
     for laws, rank in zip(answer.polynomial_laws, answer.polynomial_ranks, strict=True):
         scope = "degree" if laws.homogeneous else "degree at most"
         shown = [law for law in laws.new_generators if law not in entries and -law not in entries]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import click
 
@@ -54,8 +55,8 @@ def _described(event: dict[str, object]) -> str:
     lines = [f"{click.style(str(event['verdict']), bold=True)} {name}: {says}"]
     if event["event"] == "mutant":
         lines.append(f"  {'caught' if event['caught'] else 'NOT CAUGHT'}: {event['detail']}")
-    worst = event.get("worst")
-    if isinstance(worst, dict):
+    if event.get("worst"):
+        worst = cast("dict[str, object]", event["worst"])
         lines.append(f"  {event['cases']} cases, {event['nontrivial']} could have failed")
         lines.append(f"  worst residual {_shown(worst['residual'])}, bound {_shown(worst['bound'])}: {worst['case']}")
     elif event["event"] == "simulation" and "residual" in event:
@@ -63,12 +64,13 @@ def _described(event: dict[str, object]) -> str:
     if event.get("reason"):
         lines.append(f"  {event['reason']}")
     if "rows" in event:
-        rows = event["rows"]
-        lines += [
-            "  " + "  ".join(map(str, row)) for row in ([event["columns"], *rows] if isinstance(rows, list) else [])
-        ]
+        table = cast("list[list[object]]", [event["columns"], *cast("list[object]", event["rows"])])
+        lines += ["  " + "  ".join(map(str, row)) for row in table]
     return "\n".join(lines)
 
 
 def _shown(value: object) -> str:
-    return f"{float.fromhex(value['hex']):.3g}" if isinstance(value, dict) else str(value)
+    """A number of an event for people: floats, which events spell in hexadecimal, to three digits."""
+    if isinstance(value, dict):
+        return f"{float.fromhex(cast('dict[str, str]', value)['hex']):.3g}"
+    return str(value)

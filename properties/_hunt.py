@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ._theorem import Property, Residual
 
@@ -48,17 +48,17 @@ def hunt(prop: Property, cases: int, seed: int) -> Hunted:
             target(math.log10(ratio), label="residual over bound")
 
     count = max(1, round(cases * prop.share))
-    configured: Callable[..., Callable[..., None]] = settings(
+    configured = settings(
         max_examples=count,
         database=None,
         deadline=None,
         print_blob=False,
         report_multiple_bugs=False,
         phases=(Phase.generate, Phase.target, Phase.shrink),
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list[Any](HealthCheck),
     )
     try:
-        seeded(seed)(configured(given(case=prop.cases())(run)))()
+        cast("Callable[[], None]", seeded(seed)(configured(given(case=prop.cases())(run))))()
     except _Violation:
         return tally.result(violated=True)
     return tally.result(violated=False)

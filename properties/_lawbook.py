@@ -7,6 +7,7 @@ import pkgutil
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import entry_points
+from typing import cast
 
 from ..oracles.errors import BadInput
 from . import lawbook
@@ -27,8 +28,8 @@ def theorems() -> tuple[Theorem, ...]:
         entry: Theorem = importlib.import_module(f"{lawbook.__name__}.{module.name}").THEOREM
         found[entry.id] = entry
     for point in entry_points(group=ENTRY_POINT):
-        loaded = point.load()
-        for theorem in loaded if isinstance(loaded, list | tuple) else (loaded,):
+        loaded: object = point.load()
+        for theorem in cast("list[object]", loaded) if isinstance(loaded, list | tuple) else (loaded,):
             if not isinstance(theorem, Theorem):
                 raise BadInput(f"The entry point {point.name!r} gives {type(theorem).__name__}, not a flowlaw Theorem.")
             if theorem.id in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,13 +11,18 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import strategies as st
 
-from flowlaw.cli import _check
-from flowlaw.properties import Property, Residual, _lawbook, theorems
+from flowlaw.cli import _check  # pyright: ignore[reportPrivateUsage] -- to interrupt it
+from flowlaw.properties import Property, Residual, Theorem, theorems
 
 from .conftest import Command
 
 ENTRY = "A1.two-layer-linear.rank-deficient"
 OTHER = "A1.two-layer-linear.lie-algebra"
+
+
+def found(entries: list[Theorem]) -> Callable[[object], list[Theorem]]:
+    """Stands in for ``find``, whatever is looked for."""
+    return lambda selection: entries
 
 
 def lines(out: Path) -> list[dict[str, object]]:
@@ -53,7 +59,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     arguments = ["check", ENTRY, OTHER, "A1.two-layer-linear.count", "--profile", "quick", "--out"]
     flowlaw(*arguments, whole)
-    work, seen = _check._work, []
+    work = _check._work  # pyright: ignore[reportPrivateUsage]
+    seen: list[str] = []
 
     def interrupted(theorem_id: str, *rest: object) -> object:
         if len(seen) == 2:
@@ -78,7 +85,7 @@ def test_a_violated_theorem_ends_with_code_1_and_its_line_can_be_replayed(
 ) -> None:
     wrong = Property("wrong", "3 is small", "rational", lambda: st.integers(0, 9), lambda n: Residual(n, 2))
     changed = [replace(t, properties=(wrong,)) if t.id == ENTRY else t for t in theorems()]
-    monkeypatch.setattr("flowlaw.properties.find", lambda _: [t for t in changed if t.id == ENTRY])
+    monkeypatch.setattr("flowlaw.properties.find", found([t for t in changed if t.id == ENTRY]))
     ran = flowlaw("check", ENTRY, "--profile", "quick", "--out", tmp_path)
     assert ran.code == 1
     assert "VIOLATED" in ran.out
@@ -95,7 +102,7 @@ def test_nothing_measured_ends_with_code_3(flowlaw: Command, monkeypatch: pytest
         for t in theorems()
         if t.id == ENTRY
     ]
-    monkeypatch.setattr("flowlaw.properties.find", lambda _: empty)
+    monkeypatch.setattr("flowlaw.properties.find", found(empty))
     ran = flowlaw("check", ENTRY, "--out", tmp_path)
     assert ran.code == 3
     assert "nothing was measured" in ran.out
@@ -103,7 +110,7 @@ def test_nothing_measured_ends_with_code_3(flowlaw: Command, monkeypatch: pytest
 
 def test_list_prints_what_other_tools_read(flowlaw: Command) -> None:
     entries = json.loads(flowlaw("list", "--json").out)
-    assert {entry["id"] for entry in entries} == {theorem.id for theorem in _lawbook.theorems()}
+    assert {entry["id"] for entry in entries} == {theorem.id for theorem in theorems()}
     assert all(entry.keys() >= {"id", "title", "source", "status"} for entry in entries)
 
 

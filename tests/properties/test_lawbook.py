@@ -8,7 +8,8 @@ from importlib.metadata import EntryPoint, EntryPoints
 import pytest
 
 from flowlaw.oracles.errors import BadInput
-from flowlaw.properties import PROFILES, Theorem, _lawbook, find, theorems
+from flowlaw.properties import PROFILES, Theorem, find, theorems
+from flowlaw.properties import _lawbook as lawbook  # pyright: ignore[reportPrivateUsage] -- to load it anew
 from flowlaw.properties.run import run_theorem
 
 ENTRIES = theorems()
@@ -64,12 +65,16 @@ LOADED: dict[str, object] = {"repeated": ENTRIES[0], "other": 3}
 def test_third_party_entries_that_do_not_fit_are_refused(
     monkeypatch: pytest.MonkeyPatch, value: str, complaint: str
 ) -> None:
-    points = EntryPoints([_Point("theirs", value, _lawbook.ENTRY_POINT)])
-    monkeypatch.setattr(_lawbook, "entry_points", lambda group: points)
-    _lawbook.theorems.cache_clear()
+    points = EntryPoints([_Point("theirs", value, lawbook.ENTRY_POINT)])
+
+    def found(group: str) -> EntryPoints:
+        return points.select(group=group)
+
+    monkeypatch.setattr(lawbook, "entry_points", found)
+    lawbook.theorems.cache_clear()
     try:
         with pytest.raises(BadInput, match=complaint):
             theorems()
     finally:
         monkeypatch.undo()
-        _lawbook.theorems.cache_clear()
+        lawbook.theorems.cache_clear()
