@@ -8,8 +8,8 @@ printed.
 
 A case is one network of the loops of their notebook (A1.notebook, in their order). Timed is what the body of
 the loop does: for theirs the generators, the known laws and the rank; for ours the search for a certificate AND the
-check of it by the kernel, or all laws of degree 2 and how many are independent. Nothing is remembered from one case to
-the next. Theirs draws its random point from seed 0 in every case. Both work on one thread.
+check of it by the kernel, or all laws of degree 2 and how many are independent. Medians of runs in turn. Nothing is
+remembered from one run to the next. Theirs draws its random point from seed 0 in every case. Both work on one thread.
 
 Run ``python benchmarks/bench_notebooks.py [--notebooks CLONE --sage BINARY] [--cases quick|most|all]``. ``quick`` takes
 two minutes; ``most`` leaves out only the ReLU networks of 120 and more parameters and takes ten.
@@ -37,6 +37,9 @@ from flowlaw.oracles.models import parse_model
 from flowlaw.properties._notebook import Row, notebook_rows
 
 ROUNDS = 5
+"""Runs over all rows when ours is measured alone."""
+BLOCK = 3
+"""Runs of ours before the first run of theirs and after each."""
 THEIR_ROUNDS, THEIR_SECONDS = 3, 1.0
 """Theirs runs a case again, up to three times in all, while it has taken less than a second."""
 FILES = (
@@ -261,19 +264,24 @@ def against(notebooks: Notebooks, choice: str, limit: int) -> None:
         print(f"  measured elsewhere, all cases, one core, in process: theirs {elsewhere} s")
 
 
+def block(case: Row, rounds: dict[str, list[Time]]) -> None:
+    """Some runs of ours."""
+    for name, method in methods(case.kind).items():
+        rounds[name] += [measured(method, case) for _ in range(BLOCK)]
+
+
 def compared(notebooks: Notebooks, case: Row, limit: int, ours: dict[str, list[Time]], theirs: list[Time]) -> None:
     """Measures and prints one case; one that was stopped is printed and left out of the sums."""
     rounds: dict[str, list[Time]] = {name: [] for name in ours}
     slow: list[Time] = []
-    for number in range(ROUNDS):
-        for name, method in methods(case.kind).items():
-            rounds[name].append(measured(method, case))
-        if number < THEIR_ROUNDS and sum(time.wall for time in slow) < THEIR_SECONDS:
-            time = notebooks.time(case, limit)
-            if time is None:
-                print(f"  {case.spec:<26} D {case.parameters:3d}  theirs stopped after {limit} s", flush=True)
-                return
-            slow.append(time)
+    block(case, rounds)
+    while len(slow) < THEIR_ROUNDS and sum(time.wall for time in slow) < THEIR_SECONDS:
+        time = notebooks.time(case, limit)
+        if time is None:
+            print(f"  {case.spec:<26} D {case.parameters:3d}  theirs stopped after {limit} s", flush=True)
+            return
+        slow.append(time)
+        block(case, rounds)
     theirs.append(middle(slow))
     line = f"  {case.spec:<26} D {case.parameters:3d}  theirs {theirs[-1].wall:9.3f} s"
     for name, times in rounds.items():

@@ -61,8 +61,8 @@ def verify(certificate: object) -> Judgement:
         claim_text = CLAIMS[kind](cast("dict[str, object]", claim), found["witness"], Work(WORK_LIMIT))
     except Rejected as rejection:
         return Judgement(False, claim_text, str(rejection))
-    except (MemoryError, RecursionError, OverflowError):
-        return Judgement(False, claim_text, "checking it would exceed the kernel's limits")
+    except (MemoryError, RecursionError, OverflowError, ValueError):
+        return Judgement(False, claim_text, "checking it would exceed the limits of this machine or interpreter")
     return Judgement(True, claim_text, "")
 
 

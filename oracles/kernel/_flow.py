@@ -60,7 +60,8 @@ class Program(Protocol):
 def cost(program: Program, tangents: int, times: int, orders: int) -> int:
     """What brackets of so many generators cost, taken in ``times`` parts, to so many Taylor orders."""
     pairs = (orders**3 - orders) // 6 + 1
-    return pairs * (times * program.cost().once + tangents * program.cost().each)
+    price = program.cost()
+    return pairs * (times * price.once + tangents * price.each)
 
 
 def times(product: Product, left: Residues, right: Residues, prime: int) -> Residues:

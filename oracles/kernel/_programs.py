@@ -53,10 +53,10 @@ class Chain:
         return out
 
     def _after(self, blocks: list[Residues]) -> list[Residues]:
-        """The product of all blocks right of each block."""
-        out = [_identity(self.columns, len(blocks[0]))]
-        for block in reversed(blocks[1:]):
-            out.append(self._times(block, out[-1]) if len(out) > 1 else block)
+        """The product of all blocks right of each block; the last one has none."""
+        out = blocks[:0:-1]
+        for i in range(1, len(out)):
+            out[i] = self._times(out[i], out[i - 1])
         return out[::-1]
 
     def _weights(self, covector: Residues) -> Residues:
@@ -68,15 +68,18 @@ class Chain:
 
     def field(self, point: Residues, covector: Residues) -> Residues:
         blocks = self._blocks(point)
-        before, after = self._before(blocks, self._weights(covector)), self._after(blocks)
-        return _joined([self._times(a, _flip(b)) for a, b in zip(before, after, strict=True)])
+        *before, last = self._before(blocks, self._weights(covector))
+        parts = [self._times(a, _flip(b)) for a, b in zip(before, self._after(blocks), strict=True)]
+        return _joined([*parts, last])
 
     def generators(self, point: Residues, chosen: Sequence[int]) -> Residues:
         blocks = self._blocks(point)
+        all_before = self._before(blocks, _identity(self.widths[0], len(point)))
+        all_after = [*self._after(blocks), _identity(self.columns, len(point))]
         index = np.asarray(chosen, dtype=np.int64)
         row, column = index // self.columns, index % self.columns
         parts: list[Residues] = []
-        for a, b in zip(self._before(blocks, _identity(self.widths[0], len(point))), self._after(blocks), strict=True):
+        for a, b in zip(all_before, all_after, strict=True):
             before = a[:, :, row] - a[:, :, -1:] if self.zero_sum else a[:, :, row]
             parts.append(self.multiply(_outer, _flip(before) % self.prime, _flip(b[:, :, column]), self.prime))
         return _joined(parts)
@@ -86,23 +89,18 @@ class Chain:
         before = [a[:, None] for a in self._before(blocks, self._weights(covector))]
         after = [b[:, None] for b in self._after(blocks)]
         blocks = [block[:, None] for block in blocks]
-        before_moved: list[Residues | None] = [None]
-        for i in range(len(blocks) - 1):
-            step, last = self._times(_flip(moved[i]), before[i]), before_moved[-1]
-            before_moved.append(step if last is None else step + self._times(_flip(blocks[i]), last))
-        after_moved: list[Residues | None] = [None]
-        for i in range(len(blocks) - 1, 0, -1):
-            step, last = self._times(moved[i], after[i]), after_moved[-1]
-            after_moved.append(step if last is None else step + self._times(blocks[i], last))
-        parts: list[Residues] = []
-        for i, (da, db) in enumerate(zip(before_moved, reversed(after_moved), strict=True)):
-            part = np.zeros_like(moved[i])
-            if da is not None:
-                part = part + self._times(da, _flip(after[i]))
-            if db is not None:
-                part = part + self._times(before[i], _flip(db))
-            parts.append(part % self.prime)
-        return _joined(parts)
+        parts = [np.zeros_like(block) for block in moved]
+        change: Residues | None = None
+        for i in range(len(blocks) - 1):  # that of before[i + 1]
+            step = self._times(_flip(moved[i]), before[i])
+            change = step if change is None else step + self._times(_flip(blocks[i]), change)
+            parts[i + 1] += self._times(change, _flip(after[i + 1])) if i + 1 < len(after) else change
+        change = None
+        for i in range(len(blocks) - 1, 0, -1):  # that of after[i - 1]
+            step = moved[i] if i == len(after) else self._times(moved[i], after[i])
+            change = step if change is None else step + self._times(blocks[i], change)
+            parts[i - 1] += self._times(before[i - 1], _flip(change))
+        return _joined(parts) % self.prime
 
     def cost(self) -> Cost:
         first, last, layers = self.widths[0], self.widths[-1], len(self.shapes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import NoReturn, cast
 
@@ -63,8 +62,8 @@ def _bounded_int(text: str) -> int:
     return int(text)
 
 
-def closed(value: object, what: str, *names: str, optional: Sequence[str] = ()) -> dict[str, object]:
-    """``value`` as an object with exactly these ``names`` (and perhaps ``optional`` ones)."""
+def closed(value: object, what: str, *names: str) -> dict[str, object]:
+    """``value`` as an object with exactly these ``names``."""
     if not isinstance(value, dict):
         raise Rejected(f"{what} is not an object")
     found = cast("dict[str, object]", value)
@@ -72,7 +71,7 @@ def closed(value: object, what: str, *names: str, optional: Sequence[str] = ()) 
         if name not in found:
             raise Rejected(f"{what} lacks the field '{name}'")
     for name in found:
-        if name not in names and name not in optional:
+        if name not in names:
             raise Rejected(f"{what} has the unknown field {str(name)[:40]!a}")
     return found
 

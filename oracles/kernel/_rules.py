@@ -117,7 +117,7 @@ def _bracket_rank(form: Form, found: Mapping[str, object], prime: int, effort: W
             last = 1 + max(max(generators[name]) for name in part)
             for order, values in enumerate(brackets(program, start, controls[control], part, last, prime)):
                 mine = [i for i, name in enumerate(part) for wanted in generators[name] if wanted == order]
-                picked.append(values[np.ix_(mine, chosen)])
+                picked.append(values[mine][:, chosen])
     return rank(np.concatenate(picked), prime) if picked else 0
 
 
@@ -176,8 +176,8 @@ def _net(
         if times > counts[member]:
             raise Rejected("a sub-network uses more chains of a type than there are")
     widths = [sum(types[member][layer] for member in members) for layer in range(len(types[0]))]
-    if min(widths) < 1 or max(widths) > 1000:
-        raise Rejected("a layer of a sub-network has no neuron, or more than a thousand")
+    if min(widths) < 1:
+        raise Rejected("a layer of a sub-network has no neuron")
     net = Linear({"widths": list(widths), "output": "all"})
     if net.parameters > DENSE_LIMIT:
         raise Rejected("a sub-network is too large")

@@ -14,6 +14,7 @@ from ..kernel import Monomial, Polynomial, Rational
 from ..models import PathLifting, known_laws, parameter_name
 from ..proofs import kernel_vectors
 from ._activity import Activity, integer_weights
+from ._gradients import rank_modulo
 from ._region import CELLS, starts
 
 Why = Literal["unseen-weights", "unseen-inputs", "switch-together"]
@@ -117,7 +118,8 @@ def _unseen_inputs(seen: Activity) -> Iterator[RegionLaw]:
             if not kept:
                 continue
             arriving = x[seen.heard[group][:, neuron]][:, kept]
-            vectors = kernel_vectors(_distinct(arriving))
+            full = rank_modulo(arriving) == len(kept)  # then nothing is orthogonal to all of them over Q either
+            vectors = [] if full else kernel_vectors(_distinct(arriving))
             if vectors:
                 laws = tuple(_linear([variables[i] for i in kept], vector) for vector in vectors)
                 says = (

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 NETWORK = "linear:3-2-2"
 START = ("1/2", "-1/4", "3/4", "1/3", "-1/2", "2/3", "1", "-1/3", "1/4", "3/4")
 TARGET = ("1", "-1/2", "1/2", "1", "-1", "3/2")
-LENGTHS = tuple(2.0**-k for k in range(3, 7))
 TIME = 1.0
 STEPS = 4
 
@@ -409,7 +408,8 @@ def ladders(profile: Profile) -> SimulationResult:
     flat: list[tuple[float, float]] = []
     for method in (EULER, RK4, MIDPOINT, GAUSS2, ADAPTIVE):
         ladder = drift_ladder(field, laws, start=start, method=method, lengths=lengths, time=TIME)
-        control = drift_ladder(field, other, start=start, method=method, lengths=lengths, time=TIME)
+        shown_at = lengths if method is EULER else lengths[-1:]
+        control = drift_ladder(field, other, start=start, method=method, lengths=shown_at, time=TIME)
         curves.append(Series(method.name, _points(lengths, ladder.drifts)))
         wanted.append(Expectation(f"{method.name}: change of |U1|^2", control.drifts[-1], 0.1, 10))
         if method is EULER:
@@ -438,7 +438,7 @@ def ladders(profile: Profile) -> SimulationResult:
         rows.append([method.name, ladder.drifts[0], ladder.drifts[-1], control.drifts[-1], shown])
         flat = flat or _points(lengths, control.drifts)
     reference = Series("|U1|^2, not a law (Euler)", flat, "points")
-    curves += [reference, Series("proved rounding level", levels, "bound")]
+    curves += [reference, Series("rounding level", levels, "bound")]
     missed = [e for e in wanted if not e.met]
     note = "; ".join(f"{e.what} {e.measured:.3g}" for e in missed) or f"all {len(wanted)} expectations met"
     plots = (
@@ -449,8 +449,8 @@ def ladders(profile: Profile) -> SimulationResult:
             curves,
             x_scale="log",
             y_scale="log",
-            caption="Euler loses one order, RK4 gains four, Gauss methods stay at rounding level. What is not a law "
-            "changes by the same amount whatever the method.",
+            caption="The drift of Euler is proportional to the step, that of RK4 to its fourth power; Gauss methods "
+            "stay at rounding level. What is not a law changes by the same amount whatever the method.",
         ),
         _against_time(field, laws, start),
     )

@@ -534,7 +534,7 @@ def primes_simulation(profile: Profile) -> SimulationResult:
         series.append(Series(spec, points, "points"))
     # all entries have degree 1, so the two minors are polynomials of degree 8 together for 2-2-2
     series.append(
-        Series("1 - 8/p, Schwartz-Zippel for 2-2-2", [(float(p), 1 - 8 / p) for p in SMALL if p > 8], "bound")
+        Series("at least 1 - 8/p for 2-2-2 (Schwartz-Zippel)", [(float(p), 1 - 8 / p) for p in SMALL if p > 8])
     )
     plot = Plot(
         "How often one random point decides",

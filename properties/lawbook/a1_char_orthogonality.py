@@ -499,7 +499,7 @@ def distribution(profile: Profile) -> SimulationResult:
         Series(name, [(max(v, 1e-3), (k + 1) / tries) for k, v in enumerate(sorted(values))])
         for name, values in seen.items()
     ]
-    series.append(Series("bound", [(1.0, 0.0), (1.0, 1.0)], "bound"))
+    series.append(Series("rounding bound", [(1.0, 0.0), (1.0, 1.0)]))
     plot = Plot(
         f"Inner products on {tries} random networks {spec}, cross-entropy",
         "|<grad h, grad E>| divided by its rounding bound",

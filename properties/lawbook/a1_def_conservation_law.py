@@ -388,7 +388,7 @@ def certified(profile: Profile) -> SimulationResult:
         if name == "C":
             kept = law.evaluate(start)
             flat = [(float(t), float(law.evaluate(flow.at(t).midpoint) - kept)) for t in times]
-            series.append(Series("change of u^2 - |v|^2, all data sets", flat, "points"))
+            series.append(Series("change of u^2 - |v|^2, data set C", flat, "points"))
     plot = Plot(
         "One point, three data sets",
         "time",

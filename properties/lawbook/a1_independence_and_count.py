@@ -411,23 +411,22 @@ def table() -> Table:
 
 
 def growth(profile: Profile) -> SimulationResult:
-    """The rank of the brackets, level by level, against D minus the number of laws."""
+    """What the brackets of each level have not reached yet, out of D minus the number of laws."""
     series: list[Series] = []
     off = 0
     for spec in GROWTH:
         found = completeness(spec)
-        levels = found.level_ranks or (0,)
         top = found.parameters - found.independent_laws
-        off += abs(levels[-1] - top)
-        series.append(Series(spec, [(float(k), float(rank)) for k, rank in enumerate(levels, 1)]))
-        ends = (1.0, float(max(2, len(levels))))
-        series.append(Series(f"{spec}: D - laws", [(end, float(top)) for end in ends], "bound"))
+        missing = [top - rank for rank in found.level_ranks or (0,)]
+        off += abs(missing[-1])
+        points = [(float(k), float(m)) for k, m in enumerate(missing, 1)]
+        series.append(Series(f"{spec}, D = {found.parameters}", points))
     plot = Plot(
         "Brackets fill what laws leave",
         "level of brackets",
-        "rank",
+        "D - laws - rank",
         series,
-        caption="Level 1 is W itself. The rank grows until it meets D minus the number of laws, and stops there.",
+        caption="Level 1 is W itself. Each level adds directions until D minus the number of laws is reached.",
     )
     return SimulationResult(Residual(off, note="every ladder ends at D - laws"), (plot,))
 

@@ -379,8 +379,8 @@ def random_draws(profile: Profile) -> SimulationResult:
         "width of both hidden layers",
         "share with full rank",
         [Series(name, points) for name, points in shares.items()],
-        caption=f"{count} draws each, 60 inputs, ranks exact. In the others some neuron is dead, never switches, or "
-        "switches with another: there are more laws there than the path lifting shows.",
+        caption=f"{count} draws each, 60 inputs, ranks exact. In the others data see less than the path lifting shows: "
+        "neurons are dead, never switch or switch together, or the inputs are too few.",
     )
     return SimulationResult(Residual(over, note=f"{2 * count * len(widths)} draws"), (plot,))
 
@@ -486,7 +486,7 @@ THEOREM = Theorem(
             cases=cases,
             check=check_inclusion,
             examples=(half_line(1, 2), half_line(2, 3), *(deep(second) for second in SECOND.values()), biased(1)),
-            share=0.5,
+            share=0.3,
         ),
         Property(
             name="number-of-laws",
@@ -494,7 +494,7 @@ THEOREM = Theorem(
             arithmetic="rational",
             cases=cases,
             check=check_count,
-            share=0.4,
+            share=0.3,
         ),
         Property(
             name="extra-laws-float64",
@@ -502,7 +502,7 @@ THEOREM = Theorem(
             arithmetic="float64",
             cases=cases,
             check=check_floats,
-            share=0.5,
+            share=0.3,
         ),
     ),
     simulations=(

@@ -523,7 +523,7 @@ THEOREM = Theorem(
             arithmetic="rational",
             cases=graphs,
             check=check_incidence,
-            share=0.5,
+            share=0.3,
         ),
         Property(
             name="network",
@@ -531,7 +531,7 @@ THEOREM = Theorem(
             arithmetic="rational",
             cases=cases,
             check=check_network,
-            share=0.5,
+            share=0.3,
         ),
         Property(
             name="network-float64",
@@ -539,7 +539,7 @@ THEOREM = Theorem(
             arithmetic="float64",
             cases=lambda: cases(tiny=False),
             check=in_floats("float64"),
-            share=0.5,
+            share=0.3,
         ),
         Property(
             name="network-float32",
@@ -547,7 +547,7 @@ THEOREM = Theorem(
             arithmetic="float32",
             cases=lambda: cases(tiny=False),
             check=in_floats("float32"),
-            share=0.5,
+            share=0.3,
         ),
         Property(
             name="autograd",

@@ -839,8 +839,10 @@ def more_inputs(profile: Profile) -> SimulationResult:
 
     count = (48, 96, 240)[profile.effort]
     random = Random(3)
-    # 97 and 101 are primes that no weight contains: no input lies on a kink
-    draws = [(Fraction(random.randint(-404, 404), 97), Fraction(random.randint(-505, 505), 101)) for _ in range(count)]
+    # denominators are exactly the primes 97 and 101, which divide no weight: no input lies on a kink
+    draws = [
+        tuple(random.randint(-4, 3) + Fraction(random.randrange(1, p), p) for p in (97, 101)) for _ in range(count)
+    ]
     curves: dict[str, list[tuple[float, float]]] = {}
     rest: dict[str, list[tuple[float, float]]] = {}
     off = 0

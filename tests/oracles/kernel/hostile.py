@@ -23,7 +23,7 @@ FRACTION = f"{HALF}/{HALF + 1}"
 
 
 def certificate(claim: Json, witness: Json = None) -> str:
-    found = {"flowlaw": "certificate", "version": 1, "claim": claim, "witness": witness or {}}
+    found: Json = {"flowlaw": "certificate", "version": 1, "claim": claim, "witness": witness or {}}
     sys.set_int_max_str_digits(0)
     return json.dumps(found)
 

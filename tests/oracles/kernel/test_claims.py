@@ -59,7 +59,10 @@ VALUE = certificate(
     {"kind": "value", "point": ["1/2", -3], "values": [[{"*": [{"x": 0}, {"^": [{"x": 1}, 3]}]}, "-27/2"], [7, 7]]}
 )
 RANK = exact_rank([[1, 2, 3], [2, 4, 6], [Fraction(1, 2), 0, -1]])
-ALL = {name: value for name, value in list(globals().items()) if name.isupper() and isinstance(value, dict)}
+NAMES = "DENSE BLOCK LOGITS LOCAL PATHS PATHS_DENSE INVOLUTIVE SINGLE POLYNOMIAL LAWS SQUARES PRODUCT REFUTED"
+ALL: dict[str, Json] = {
+    name: globals()[name] for name in f"{NAMES} REFUTED_PATH REFUTED_MAP IDENTITY VALUE RANK".split()
+}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -241,6 +244,7 @@ REASONS: list[tuple[Json, dict[tuple[str | int, ...], Json], str]] = [
     (INVOLUTIVE, {("witness", "brackets", 0): []}, "a bracket of two fields is not the stated combination"),
     (INVOLUTIVE, {("witness", "rows"): [[0, 0, 0]]}, "brackets reach rank 1, not the 4 fields of the space"),
     (INVOLUTIVE, {("witness", "prime"): 91}, "91 is not a prime"),
+    (INVOLUTIVE, {(*MODEL, "parameters"): 201}, "covers at most 200 parameters"),
     (SINGLE, {("witness", "rows"): []}, "brackets reach rank 0, not the 1 fields of the space"),
     (SINGLE, {("witness", "fields"): [[]]}, "fields has 1 entries, outside 0..0"),
     (SINGLE, {("witness", "basis"): [[[0, 0, 1]]]}, "fields' does not have an entry for every coordinate"),

@@ -7,6 +7,8 @@ from pathlib import Path
 import hostile
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 3.0
 """Processor time for one answer: below two on the machine where the limits were set, with room for a slower one."""
 MEGABYTES = 1000

@@ -1,13 +1,15 @@
 """Sparse polynomials over Q against sympy."""
 
 from fractions import Fraction
+from importlib import import_module
+from typing import Any
 
-import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flowlaw.oracles.kernel import Monomial, Polynomial, Rational, orthogonality
 
+sympy: Any = import_module("sympy")  # untyped
 VARIABLES = 4
 SYMBOLS = sympy.symbols(f"x0:{VARIABLES}")
 
@@ -19,7 +21,7 @@ polynomials = st.dictionaries(monomials, numbers, max_size=5).map(Polynomial)
 points = st.lists(numbers, min_size=VARIABLES, max_size=VARIABLES)
 
 
-def to_sympy(polynomial: Polynomial) -> sympy.Expr:
+def to_sympy(polynomial: Polynomial) -> Any:
     return sympy.Add(
         *(
             sympy.Mul(rational(c), *(SYMBOLS[variable] ** exponent for variable, exponent in monomial))
@@ -28,11 +30,11 @@ def to_sympy(polynomial: Polynomial) -> sympy.Expr:
     )
 
 
-def rational(value: Rational) -> sympy.Rational:
+def rational(value: Rational) -> Any:
     return sympy.Rational(value.numerator, value.denominator)
 
 
-def same(polynomial: Polynomial, expression: sympy.Expr) -> bool:
+def same(polynomial: Polynomial, expression: Any) -> bool:
     return bool(sympy.expand(to_sympy(polynomial) - expression) == 0)
 
 

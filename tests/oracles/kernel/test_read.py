@@ -1,7 +1,9 @@
 """Reading untrusted text: closed, bounded, exact."""
 
 import json
+import sys
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -95,43 +97,59 @@ def test_nothing_else_is_a_number(written: object) -> None:
         rational(written, "x")
 
 
+def test_a_lower_limit_of_the_interpreter_is_no_crash() -> None:
+    """``PYTHONINTMAXSTRDIGITS`` may be as low as 640."""
+    text = '{"flowlaw":"certificate","version":1,"claim":{"kind":"value","point":["%s"],"values":[[1,1]]},"witness":{}}'
+    before = sys.get_int_max_str_digits()
+    try:
+        sys.set_int_max_str_digits(640)
+        judgement = verify_text(text % ("9" * 1000))
+        assert not judgement.accepted
+        assert "limits of this machine or interpreter" in judgement.reason
+        assert "not JSON" in verify_text("9" * 1000).reason
+    finally:
+        sys.set_int_max_str_digits(before)
+    assert verify_text(text % ("9" * 1000)).accepted
+
+
 def test_an_integer_of_four_thousand_digits_is_the_longest() -> None:
     assert rational("-" + "9" * 3999, "x") == -(10**3999) + 1
     assert parse("9" * 4000) == 10**4000 - 1
     assert rational(10**4000 - 1, "x") == 10**4000 - 1
 
 
-@pytest.mark.parametrize(
-    "terms",
-    [
-        [[1, [[0, 1]]], [2, [[0, 1]]]],
-        [[1, [[1, 1], [0, 1]]]],
-        [[1, [[0, 1], [0, 1]]]],
-        [[0, [[0, 1]]]],
-        [[1, [[0, 0]]]],
-        [[1, [[0, -1]]]],
-        [[1, [[0, 201]]]],
-        [[1, [[0, 150], [1, 51]]]],
-        [[1, [[2, 1]]]],
-        [[1, [[-1, 1]]]],
-        [[1, [[0]]]],
-        [[1]],
-        [[1, [[0, 1]], 1]],
-        [1],
-        [[True, []]],
-        [[1, [[True, 1]]]],
-        [[1, [[0, True]]]],
-        {"0": 1},
-        [[1, [[i % 2, 1]]] for i in range(2)] * 6,
-    ],
-)
+WRITTEN_WRONGLY: list[Any] = [
+    [[1, [[0, 1]]], [2, [[0, 1]]]],
+    [[1, [[1, 1], [0, 1]]]],
+    [[1, [[0, 1], [0, 1]]]],
+    [[0, [[0, 1]]]],
+    [[1, [[0, 0]]]],
+    [[1, [[0, -1]]]],
+    [[1, [[0, 201]]]],
+    [[1, [[0, 150], [1, 51]]]],
+    [[1, [[2, 1]]]],
+    [[1, [[-1, 1]]]],
+    [[1, [[0]]]],
+    [[1]],
+    [[1, [[0, 1]], 1]],
+    [1],
+    [[True, []]],
+    [[1, [[True, 1]]]],
+    [[1, [[0, True]]]],
+    {"0": 1},
+    [[1, [[i % 2, 1]]] for i in range(2)] * 6,
+]
+
+
+@pytest.mark.parametrize("terms", WRITTEN_WRONGLY)
 def test_a_polynomial_is_written_in_one_way_only(terms: object) -> None:
     with pytest.raises(Rejected):
         polynomial(terms, "a law", 2, most_terms=10)
 
 
 def test_a_polynomial_is_read_as_written() -> None:
-    read = polynomial([["-3/2", [[0, 1], [1, 2]]], [4, []]], "a law", 2, most_terms=2)
+    written: list[Any] = [["-3/2", [[0, 1], [1, 2]]], [4, []]]
+    read = polynomial(written, "a law", 2, most_terms=2)
     assert read.terms == {((0, 1), (1, 2)): Fraction(-3, 2), (): 4}
     assert polynomial([], "a law", 2, most_terms=0) == Polynomial()
 

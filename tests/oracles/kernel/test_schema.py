@@ -31,13 +31,13 @@ def validator() -> Any:
 
 def parts(value: Json) -> Iterator[Json]:
     yield value
-    if isinstance(value, dict | list):
-        for inside in value.values() if isinstance(value, dict) else value:
-            yield from parts(inside)
+    if campaign.is_object(value) or campaign.is_list(value):
+        for part in value.values() if campaign.is_object(value) else value:
+            yield from parts(part)
 
 
 def test_every_object_is_closed_and_all_its_fields_are_required() -> None:
-    objects = [part for part in parts(SCHEMA) if isinstance(part, dict) and part.get("type") == "object"]
+    objects: list[Json] = [part for part in parts(SCHEMA) if campaign.is_object(part) and part.get("type") == "object"]
     assert len(objects) > 25
     for part in objects:
         assert part["additionalProperties"] is False
@@ -45,7 +45,7 @@ def test_every_object_is_closed_and_all_its_fields_are_required() -> None:
 
 
 def test_every_reference_leads_somewhere_and_every_definition_is_used() -> None:
-    used = {part["$ref"] for part in parts(SCHEMA) if isinstance(part, dict) and "$ref" in part}
+    used: set[str] = {part["$ref"] for part in parts(SCHEMA) if campaign.is_object(part) and "$ref" in part}
     assert used == {f"#/$defs/{name}" for name in SCHEMA["$defs"]}
 
 
@@ -58,15 +58,15 @@ def test_what_the_kernel_accepts_satisfies_the_schema(corpus: list[Json], valida
     """On corrupted certificates, where the two might differ."""
     draw = random.Random(3)
     accepted = refused = 0
-    for _ in range(1000):
+    for _ in range(400):
         changed = campaign.corrupt(draw.choice(corpus), corpus, draw)
         if kernel.verify(changed).accepted:
             validator.validate(changed)
             accepted += 1
         else:
             refused += not validator.is_valid(changed)
-    assert accepted > 10
-    assert refused > 300
+    assert accepted > 3
+    assert refused > 150
 
 
 def test_unknown_and_missing_fields_break_the_schema(corpus: list[Json], validator: Any) -> None:
@@ -74,8 +74,10 @@ def test_unknown_and_missing_fields_break_the_schema(corpus: list[Json], validat
     for certificate in corpus:
         for path in campaign.nodes(certificate):
             place = campaign.at(certificate, path)
-            kind = (certificate["claim"]["kind"], str(path), *place) if isinstance(place, dict) else ()
-            if isinstance(place, dict) and kind not in seen:
+            if not campaign.is_object(place):
+                continue
+            kind = (certificate["claim"]["kind"], str(path), *place)
+            if kind not in seen:
                 seen.add(kind)
                 longer = campaign.copied(certificate)
                 campaign.at(longer, path)["note"] = 1
@@ -88,7 +90,7 @@ def test_unknown_and_missing_fields_break_the_schema(corpus: list[Json], validat
 
 
 def test_the_bounds_of_the_schema_are_those_of_the_kernel() -> None:
-    from flowlaw.oracles.kernel import _claims, _models, _modular, _read, _rules
+    from flowlaw.oracles.kernel import _claims, _models, _modular, _read, _rules  # pyright: ignore[reportPrivateUsage]
 
     defs = SCHEMA["$defs"]
     assert defs["prime"]["maximum"] == defs["point"]["items"]["maximum"] == _modular.PRIME_LIMIT

@@ -9,12 +9,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
-import sympy
 from flint import fmpq, fmpq_mat, nmod_mat
 
+sympy: Any = import_module("sympy")  # untyped
 Json = Any
 Term = Mapping[tuple[int, ...], int]
 Field = list[dict[tuple[int, ...], int]]
@@ -84,13 +85,13 @@ def parameters(model: Json) -> int:
 # Models as sympy sees them
 
 
-def coordinates(model: Json) -> list[sympy.Expr]:
+def coordinates(model: Json) -> list[Any]:
     """The coordinates in the symbols x0, x1, ..."""
     if model["kind"] == "linear":
         product = sympy.eye(model["widths"][0])
         start = 0
         for rows, columns in pairwise(model["widths"]):
-            block = sympy.Matrix(rows, columns, lambda i, j, at=start, c=columns: variable(at + i * c + j))
+            block = sympy.Matrix(rows, columns, [variable(start + i) for i in range(rows * columns)])
             product, start = product * block, start + rows * columns
         entries = [[product[i, j] for j in range(product.cols)] for i in range(product.rows)]
         if model["output"] == "zero-sum":
@@ -126,7 +127,7 @@ def paths(model: Json) -> Iterator[list[int]]:
                 yield from onwards((group, i))
 
 
-def variable(index: int) -> sympy.Symbol:
+def variable(index: int) -> Any:
     return sympy.Symbol(f"x{index}")
 
 
@@ -136,13 +137,13 @@ def _rational(value: Json) -> Fraction:
     return Fraction(value)
 
 
-def _expression(polynomial: Json) -> sympy.Expr:
+def _expression(polynomial: Json) -> Any:
     return sympy.Add(
         *(sympy.Mul(_sympy(_rational(c)), *(variable(v) ** e for v, e in monomial)) for c, monomial in polynomial)
     )
 
 
-def _sympy(value: Fraction) -> sympy.Rational:
+def _sympy(value: Fraction) -> Any:
     return sympy.Rational(value.numerator, value.denominator)
 
 
@@ -152,7 +153,7 @@ def is_law(model: Json, law: Json) -> bool:
     return all(not _slope(expression, coordinate) for coordinate in coordinates(model))
 
 
-def _slope(law: sympy.Expr, coordinate: sympy.Expr) -> sympy.Expr:
+def _slope(law: Any, coordinate: Any) -> Any:
     common = law.free_symbols & coordinate.free_symbols
     return sympy.expand(sympy.Add(*(sympy.diff(law, x) * sympy.diff(coordinate, x) for x in common)))
 
@@ -281,10 +282,11 @@ def _value(claim: Json) -> bool:
     return all(_tree(tree).subs(at) == _sympy(_rational(stated)) for tree, stated in claim["values"])
 
 
-def _tree(node: Json) -> sympy.Expr:
-    if not isinstance(node, dict):
+def _tree(node: Json) -> Any:
+    if isinstance(node, int | str):
         return _sympy(_rational(node))
-    ((operator, inside),) = node.items()
+    (operator,) = node
+    inside = node[operator]
     if operator == "x":
         return variable(inside)
     if operator == "^":

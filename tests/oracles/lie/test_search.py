@@ -53,7 +53,7 @@ def test_a_span_names_rows_and_columns_of_a_minor_that_is_not_singular(spec: str
     point = generator.integers(1, PRIME, form.parameters)
     program = form.program(PRIME)
     found = span(program, form.dimension(), point, PRIME, target=form.parameters, generator=generator)
-    rows = []
+    rows: list[list[int]] = []
     for control, order, name in found.rows:
         values = list(brackets(program, point, np.array(found.controls[control]), [name], order + 1, PRIME))
         rows.append(values[order][0][found.columns].tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -20,9 +21,13 @@ from flowlaw.properties.lawbook.a1_homogeneous_activation import (
 )
 
 
-def sigma(name: str) -> Callable[[Any], Any]:
-    import mpmath as mp
+def mpmath() -> Any:
+    """The module, which has no types."""
+    return import_module("mpmath")
 
+
+def sigma(name: str) -> Callable[[Any], Any]:
+    mp = mpmath()
     by_name: dict[str, Callable[[Any], Any]] = {
         "tanh": mp.tanh,
         "sigmoid": lambda z: 1 / (1 + mp.exp(-z)),
@@ -40,9 +45,9 @@ def sigma(name: str) -> Callable[[Any], Any]:
 @pytest.mark.parametrize("name", [*NO_LAW, *POWERS])
 @pytest.mark.parametrize("s", [Fraction(1, 4), Fraction(3, 2), Fraction(5)])
 def test_the_balls_contain_the_activation_and_its_derivative(name: str, s: Fraction) -> None:
-    import mpmath as mp
     from flint import ctx
 
+    mp = mpmath()
     if name == "ELU":
         s = -s
     with ctx.workprec(200), mp.workdps(40):

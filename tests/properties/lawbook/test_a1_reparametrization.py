@@ -48,7 +48,7 @@ def test_inputs_on_one_side_are_affinely_independent() -> None:
 def test_a_hyperplane_is_the_same_for_all_multiples_of_a_neuron() -> None:
     neuron = Neuron((), (Fraction(1, 2), Fraction(-1)), Fraction(3))
     opposite = Neuron((), (Fraction(-1), Fraction(2)), Fraction(-6))
-    assert neuron.plane()[0] == opposite.plane()[0] == (1, -2, 6)
+    assert neuron.plane()[0] == opposite.plane()[0] == (Fraction(1), Fraction(-2), Fraction(6))
     assert neuron.plane()[1] == -opposite.plane()[1]
 
 

@@ -120,3 +120,14 @@ def test_output_losses_work_with_networks() -> None:
 
 def test_one_loss_can_be_chosen_by_name() -> None:
     assert find(fs.output_losses("logistic"), lambda _: True).name == "logistic"
+
+
+@few
+@given(fs.signs(4))
+def test_signs_are_signs(drawn: tuple[int, ...]) -> None:
+    assert len(drawn) == 4
+    assert set(drawn) <= {1, -1}
+
+
+def test_vectors_are_shown_as_people_write_them() -> None:
+    assert fs.shown([Fraction(1, 2), Fraction(-3), 0]) == "(1/2, -3, 0)"
