@@ -598,9 +598,12 @@ THEOREM = Theorem(
         "Generators X_1, ..., X_d are polynomial fields with integer coefficients; they span W.",
         "The point is generic: the ranks of the spans of brackets are the same nearby.",
     ),
-    statement=r"\mathcal B_0 \subset \{X_i\} \text{ independent at } \theta, \quad \mathcal B_{k+1} = "
-    r"\{\, [Y, X](\theta) : Y \in \mathcal B_k, X \in \mathcal B_0 \text{ that enlarge the rank} \,\}, \quad "
-    r"\dim \mathrm{Lie}(W)(\theta) = \textstyle\sum_k |\mathcal B_k|",
+    statement=r"\begin{gathered} "
+    r"\mathcal B_0 \subset \{X_i\} \text{ independent at } \theta \\ "
+    r"\mathcal B_{k+1} = "
+    r"\{\, [Y, X](\theta) : Y \in \mathcal B_k, X \in \mathcal B_0 \text{ that enlarge the rank} \,\} \\ "
+    r"\dim \mathrm{Lie}(W)(\theta) = \textstyle\sum_k |\mathcal B_k|"
+    r" \end{gathered}",
     assumes=("A1.independence-and-count", "A0.rank-certificate"),
     derivation=derivation,
     tables=(level_table, trap_table),

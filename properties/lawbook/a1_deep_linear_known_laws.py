@@ -435,9 +435,11 @@ THEOREM = Theorem(
         "phi = U_1 U_2 ... U_L with U_i of shape d_(i-1) x d_i, L >= 2: the output dimension d_0 comes first.",
         "A generic point. The matrices are conserved at every point; their number of independent entries is generic.",
     ),
-    statement=r"S_i = U_i^\top U_i - U_{i+1} U_{i+1}^\top, \qquad \operatorname{rank} d(S_1, \dots, S_{L-1}) = "
-    r"\sum_{i=1}^{L-1} \left[ s(d_i) - s(t_i) \right], \quad t_i = \max(0,\, d_i - d_{i-1} - d_{i+1}), \quad "
-    r"s(k) = \tfrac{k(k+1)}{2}",
+    statement=r"\begin{gathered} "
+    r"S_i = U_i^\top U_i - U_{i+1} U_{i+1}^\top \\ "
+    r"\operatorname{rank} d(S_1, \dots, S_{L-1}) = \sum_{i=1}^{L-1} \left[ s(d_i) - s(t_i) \right] \\ "
+    r"t_i = \max(0,\, d_i - d_{i-1} - d_{i+1}), \quad s(k) = \tfrac{k(k+1)}{2}"
+    r" \end{gathered}",
     assumes=("A1.char.orthogonality",),
     derivation=derivation,
     tables=(table,),

@@ -522,8 +522,11 @@ THEOREM = Theorem(
         "slope.",
         "Vector case: g = U sigma(V^T x), u_j and v_j the columns of U and V.",
     ),
-    statement=r"\exists \text{ law} \iff \sigma(s) = \alpha s^p \ (s > 0),\ \beta |s|^p \ (s < 0); \qquad "
-    r"h = p\, u^2 - v^2; \qquad h_j = |v_j|^2 - p\, |u_j|^2 \text{ for each neuron}",
+    statement=r"\begin{gathered} "
+    r"\exists \text{ law} \iff \sigma(s) = \alpha s^p \ (s > 0),\ \beta |s|^p \ (s < 0) \\ "
+    r"h = p\, u^2 - v^2 \\ "
+    r"h_j = |v_j|^2 - p\, |u_j|^2 \text{ for each neuron}"
+    r" \end{gathered}",
     assumes=("A1.char.orthogonality", "A1.independence-and-count"),
     derivation=derivation,
     tables=(ratios, counts),

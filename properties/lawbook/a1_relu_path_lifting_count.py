@@ -511,8 +511,11 @@ THEOREM = Theorem(
         "phi_p is the product of the weights along p, for all paths p from a source to an output.",
         "Every edge lies on a path, and no weight is zero.",
     ),
-    statement=r"h_v = \sum_{e \to v} \theta_e^2 - \sum_{v \to e} \theta_e^2, \qquad "
-    r"\#\text{laws} = \#\mathrm{hidden}, \qquad \dim W = \dim \mathrm{Lie}(W) = D - \#\mathrm{hidden}",
+    statement=r"\begin{gathered} "
+    r"h_v = \sum_{e \to v} \theta_e^2 - \sum_{v \to e} \theta_e^2 \\ "
+    r"\#\text{laws} = \#\mathrm{hidden} \\ "
+    r"\dim W = \dim \mathrm{Lie}(W) = D - \#\mathrm{hidden}"
+    r" \end{gathered}",
     assumes=("A1.char.orthogonality", "A1.independence-and-count"),
     derivation=derivation,
     tables=(table,),

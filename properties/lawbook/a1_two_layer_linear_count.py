@@ -412,8 +412,11 @@ THEOREM = Theorem(
         "phi(U, V) = U V^T with U n x r and V m x r, any n, m, r >= 1; N = n + m, D = N r.",
         "P = (U; V) has full rank k = min(r, N), as it has at generic points.",
     ),
-    statement=r"\#\text{laws} = \tfrac{k(2r+1-k)}{2}, \quad \dim \mathrm{Lie}(W)(P) = N k - \tfrac{k(k+1)}{2}, \quad "
-    r"\dim W(P) = nm - (n - \operatorname{rank} U)(m - \operatorname{rank} V)",
+    statement=r"\begin{gathered} "
+    r"\#\text{laws} = \tfrac{k(2r+1-k)}{2} \\ "
+    r"\dim \mathrm{Lie}(W)(P) = N k - \tfrac{k(k+1)}{2} \\ "
+    r"\dim W(P) = nm - (n - \operatorname{rank} U)(m - \operatorname{rank} V)"
+    r" \end{gathered}",
     assumes=("A1.two-layer-linear.lie-algebra", "A1.independence-and-count", "A0.rank-certificate"),
     derivation=derivation,
     tables=(table,),

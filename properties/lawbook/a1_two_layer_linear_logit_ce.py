@@ -342,8 +342,10 @@ THEOREM = Theorem(
         "The gradients of the loss span the orthogonal complement of 1, as for softmax cross-entropy.",
         "The point is generic; two(n, m, r) is the count of A1.two-layer-linear.count.",
     ),
-    statement=r"\mathbf 1^\top U \ \text{ and } \ U^\top U - V^\top V \ \text{ are all laws}, \qquad "
-    r"\#\text{laws} = r + \mathrm{two}(n - 1, m, r)",
+    statement=r"\begin{gathered} "
+    r"\mathbf 1^\top U \ \text{ and } \ U^\top U - V^\top V \ \text{ are all laws} \\ "
+    r"\#\text{laws} = r + \mathrm{two}(n - 1, m, r)"
+    r" \end{gathered}",
     assumes=("A1.loss-span", "A1.two-layer-linear.count"),
     derivation=derivation,
     tables=(table,),
