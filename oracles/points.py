@@ -10,9 +10,10 @@ from typing import cast
 import numpy as np
 
 from .errors import BadInput, TooLarge
-from .kernel import Rational
-from .kernel._models import DENSE_LIMIT, read_model
-from .kernel._modular import rank
+from .kernel import Polynomial, Rational
+from .kernel._models import DENSE_LIMIT, Form, read_model
+from .kernel._modular import Residues, rank
+from .kernel._read import Rejected
 from .kernel._read import polynomial as read_polynomial
 from .kernel._rules import Law, law_gradients
 from .lie import Completeness
@@ -60,9 +61,9 @@ def local_ranks(model: Model, point: Sequence[Rational], completeness: Completen
     laws: list[Law] = [
         law if "family" in law else read_polynomial(law["polynomial"], "a law", form.parameters, most_terms=10**6)
         for law in claim["laws"]
-        if law.get("family") != "block-first-integrals"
     ]
-    law_rank = rank(law_gradients(form, laws, residues, PRIME), PRIME)
+    none = np.zeros((0, form.parameters), dtype=np.int64)
+    law_rank = rank(np.concatenate([none, *(_gradients(form, law, residues) for law in laws)]), PRIME)
     generator = np.random.default_rng(0)
     found = span(
         form.program(PRIME), form.dimension(), residues, PRIME, target=completeness.lie_dimension, generator=generator
@@ -73,6 +74,16 @@ def local_ranks(model: Model, point: Sequence[Rational], completeness: Completen
         law_rank=law_rank,
         generic=len(found.rows) == completeness.lie_dimension,
     )
+
+
+def _gradients(form: Form, law: Law, point: Residues) -> Residues:
+    """The gradients of one law or family; none where the gradient of a scalar block vanishes at the point."""
+    try:
+        return law_gradients(form, [law], point, PRIME)
+    except Rejected as rejection:
+        if not isinstance(law, Polynomial) and law.get("family") == "block-first-integrals":
+            return np.zeros((0, form.parameters), dtype=np.int64)
+        raise TooLarge(f"This point is too large to be looked at: {rejection}.") from None
 
 
 def read_point(path: Path, model: Model) -> list[Rational]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import limits
 from ..certificates import Certificate, certificate, laws_json
-from ..errors import TooLarge
+from ..errors import FlowlawError, TooLarge
 from ..kernel import Polynomial, verify
 from ..kernel._models import Form, read_model
 from ..kernel._read import Rejected, polynomial
@@ -64,6 +64,7 @@ def find_completeness(
 
     Raises:
         TooLarge: the coordinates of the model cannot be written out and no structural rule applies.
+        FlowlawError: the kernel does not accept what was found, for it asks for too much work.
     """
     kernel_model = dict(model.kernel_form())
     best = (0, 0)
@@ -84,7 +85,10 @@ def find_completeness(
         proved = certificate(claim, found.witness)
         judgement = verify(proved)
         if not judgement.accepted:
-            raise AssertionError(f"the kernel rejected a witness for {model.spec}: {judgement.reason}")
+            raise FlowlawError(
+                f"A certificate was found for {model.spec}, but the kernel does not accept it: {judgement.reason}. "
+                "Nothing is claimed. Use smaller widths, or report this if the model is small."
+            )
         return _result(model, found, proved, levels, seed)
     return _result(model, _Found((), None, *best), None, levels, seed)
 

@@ -61,6 +61,8 @@ def test_what_is_not_a_point_of_the_model_is_refused(tmp_path: Path, text: str, 
         ("relu:1-1-1", [0, 1], (1, 1, 1, True)),
         ("relu:1-2-1", [0, 1, 1, 0], (2, 2, 2, True)),
         ("relu:1-2-1", [0, 1, 0, 0], (1, 1, 1, False)),
+        ("linear:1-2-2-1", [1, 2, 3, 4, 5, 6, 7, 9], (1, 1, 7, True)),
+        ("linear:1-2-2-1", [0] * 8, (0, 0, 0, False)),
     ],
 )
 def test_ranks_at_special_points(spec: str, point: list[int], ranks: tuple[int, int, int, bool]) -> None:

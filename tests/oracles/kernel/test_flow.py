@@ -26,6 +26,7 @@ MODELS: dict[str, Any] = {
     "2-2-2": {"kind": "linear", "widths": [2, 2, 2], "output": "all"},
     "1-2-1-2": {"kind": "linear", "widths": [1, 2, 1, 2], "output": "all"},
     "3-2-1 logits": {"kind": "linear", "widths": [3, 2, 1], "output": "zero-sum"},
+    "affine": {"kind": "polynomial", "parameters": 2, "coordinates": [[[2, [[0, 1]]], [1, []]], [[1, [[1, 1]]]]]},
     "cubic": {"kind": "polynomial", "parameters": 3, "coordinates": CUBIC},
     "paths": {
         "kind": "paths",
@@ -88,7 +89,7 @@ def test_brackets_from_the_flow_are_those_written_out(name: str, powers: int) ->
     expected = written_out(form, start.tolist(), control.tolist(), orders)
     found = brackets(form.program(PRIME), start, control, range(form.dimension()), orders, PRIME)
     assert [values.tolist() for values in found] == expected
-    commute = name == "1-2-1"  # a single generator
+    commute = name in ("1-2-1", "affine")  # a single generator; constant fields
     assert any(any(row) for row in expected[orders - 1]) != commute
 
 
