@@ -87,7 +87,7 @@ def find_completeness(
         if not judgement.accepted:
             raise FlowlawError(
                 f"A certificate was found for {model.spec}, but the kernel does not accept it: {judgement.reason}. "
-                "Nothing is claimed. Use smaller widths, or report this if the model is small."
+                "Nothing is claimed. Check that every polynomial handed in is a law, or use smaller widths."
             )
         return _result(model, found, proved, levels, seed)
     return _result(model, _Found((), None, *best), None, levels, seed)
