@@ -117,7 +117,8 @@ def _check_complete(claim: Mapping[str, object], witness: object, work: Work) ->
         if type(found[name]) is not int or found[name] != number:
             raise Rejected(f"the claim says {name} = {_short(found[name])}; the witness shows {number}")
     laws_text = _count(independent, "independent law")
-    return f"{form.parameters} parameters, exactly {laws_text}, dim Lie {form.parameters - independent}"
+    lie = form.parameters - independent
+    return f"near a generic point of {form.parameters} parameters exactly {laws_text}, dim Lie {lie}"
 
 
 def _check_refuted(claim: Mapping[str, object], witness: object, work: Work) -> str:

@@ -79,13 +79,13 @@ def test_valid_certificates_are_accepted_as_objects_and_as_text(name: str) -> No
 
 def test_a_judgement_says_what_was_claimed() -> None:
     claims = {name: verify(ALL[name]).claim for name in ALL}
-    assert claims["DENSE"] == "8 parameters, exactly 3 independent laws, dim Lie 5"
-    assert claims["BLOCK"] == "8 parameters, exactly 7 independent laws, dim Lie 1"
-    assert claims["LOGITS"] == "8 parameters, exactly 5 independent laws, dim Lie 3"
-    assert claims["LOCAL"] == "30 parameters, exactly 15 independent laws, dim Lie 15"
-    assert claims["PATHS"] == "15 parameters, exactly 3 independent laws, dim Lie 12"
-    assert claims["INVOLUTIVE"] == "6 parameters, exactly 2 independent laws, dim Lie 4"
-    assert claims["SINGLE"] == "4 parameters, exactly 3 independent laws, dim Lie 1"
+    assert claims["DENSE"] == "near a generic point of 8 parameters exactly 3 independent laws, dim Lie 5"
+    assert claims["BLOCK"] == "near a generic point of 8 parameters exactly 7 independent laws, dim Lie 1"
+    assert claims["LOGITS"] == "near a generic point of 8 parameters exactly 5 independent laws, dim Lie 3"
+    assert claims["LOCAL"] == "near a generic point of 30 parameters exactly 15 independent laws, dim Lie 15"
+    assert claims["PATHS"] == "near a generic point of 15 parameters exactly 3 independent laws, dim Lie 12"
+    assert claims["INVOLUTIVE"] == "near a generic point of 6 parameters exactly 2 independent laws, dim Lie 4"
+    assert claims["SINGLE"] == "near a generic point of 4 parameters exactly 3 independent laws, dim Lie 1"
     assert claims["LAWS"] == "3 polynomials conserved by every gradient flow of the model"
     assert claims["PRODUCT"] == "1 polynomial conserved by every gradient flow of the model"
     assert claims["IDENTITY"] == "1 polynomial identity over Q"
