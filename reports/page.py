@@ -44,18 +44,22 @@ MAX_BYTES = 1_000_000
 class Limits:
     """How much a page shows: points of a curve, rows of a table, certified instances, characters of a case.
 
-    What is left out is counted on the page and is in the evidence.
+    Without ``detail`` only sentences, verdicts and numbers are left: no curves, tables, formulas of steps or cases.
+    What is left out is said on the page and is in the evidence.
     """
 
     points: int
     rows: int
     instances: int
     case: int
+    detail: bool = True
 
 
 FULL = Limits(points=plots.MAX_POINTS, rows=200, instances=200, case=400)
 TIGHT = Limits(points=32, rows=10, instances=4, case=120)
 """For pages that would pass ``MAX_BYTES``."""
+BARE = Limits(points=0, rows=0, instances=0, case=0, detail=False)
+"""For pages that would pass it even so."""
 
 Formulas = Mapping[str, str]
 
@@ -92,9 +96,12 @@ def write_text(target: Path, text: str) -> None:
 
 
 def render(evidence: Evidence, *, formulas: Formulas | None = None) -> str:
-    """The page as text: in full, or with less of long tables and curves where it would pass ``MAX_BYTES``."""
-    full = _render(evidence, formulas or {}, FULL)
-    return full if len(full.encode()) <= MAX_BYTES else _render(evidence, formulas or {}, TIGHT)
+    """The page as text: in full, or with as much less as keeps it below ``MAX_BYTES``."""
+    for limits in (FULL, TIGHT):
+        page = _render(evidence, formulas or {}, limits)
+        if len(page.encode()) <= MAX_BYTES:
+            return page
+    return _render(evidence, formulas or {}, BARE)
 
 
 def _render(evidence: Evidence, formulas: Formulas, limits: Limits) -> str:

@@ -170,6 +170,20 @@ def test_a_page_that_would_be_too_large_shows_less_and_says_so(
     assert Outline(tight).ids == Outline(full).ids
 
 
+def test_a_page_that_would_still_be_too_large_keeps_every_sentence_and_verdict(
+    good: Path, sample: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = read_evidence(good)
+    full = render(evidence, formulas=sample.formulas())
+    monkeypatch.setattr(page_module, "MAX_BYTES", 1)
+    bare = render(evidence, formulas=sample.formulas())
+    assert "This page keeps to sentences, verdicts and numbers" in bare
+    assert "<svg class=" not in bare
+    assert bare.count('class="v v-proved"') >= len(evidence.records)
+    assert {record.id for record in evidence.records} <= set(Outline(bare).ids) <= set(Outline(full).ids)
+    assert len(bare) < 0.7 * len(full)
+
+
 def test_neighbouring_steps_that_only_certify_an_instance_share_a_table(tmp_path: Path, sample: Any) -> None:
     path = tmp_path / "e.jsonl"
     certificate = {"file": "certificates/abc.json", "sha256": "abc", "claim": "rank 3", "bytes": 1234}
