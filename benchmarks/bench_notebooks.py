@@ -190,18 +190,24 @@ class Notebooks:
         ]
         (folder / "cells.json").write_text(json.dumps(cells), encoding="utf-8")
         (folder / "driver.py").write_text(DRIVER, encoding="utf-8")
+        self.command = [sage, str(folder / "driver.py"), str(folder / "cells.json")]
+        self.folder = folder
         begin = perf_counter()
+        self.process = self._started()
+        self.startup = perf_counter() - begin
+
+    def _started(self) -> subprocess.Popen[str]:
         self.process = subprocess.Popen(
-            [sage, str(folder / "driver.py"), str(folder / "cells.json")],
+            self.command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=folder,
+            cwd=self.folder,
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
         if self._answer() != "ready":
             raise SystemExit("SageMath did not start, or the clone is not the one expected")
-        self.startup = perf_counter() - begin
+        return self.process
 
     def _answer(self) -> Any:
         assert self.process.stdout is not None
@@ -209,14 +215,16 @@ class Notebooks:
         return json.loads(line) if line else None
 
     def time(self, case: Row, limit: int) -> Time | None:
-        """One run of theirs; None when it was stopped at ``limit`` seconds."""
+        """One run of theirs; None when it was stopped at ``limit`` seconds, or ended and was started again."""
         assert self.process.stdin is not None
         request = [case.kind, case.widths, case.bias, limit]
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         answer: dict[str, Any] | None = self._answer()
         if answer is None:
-            raise SystemExit(f"{case.spec}: SageMath ended")
+            print(f"  SageMath ended with code {self.process.wait()} and is started again")
+            self.process = self._started()
+            return None
         if answer["laws"] not in (None, case.known_laws):
             raise SystemExit(f"{case.spec}: theirs finds {answer['laws']} laws, {case.known_laws} are known")
         return None if answer["laws"] is None else Time(answer["wall"], answer["own"])
@@ -246,11 +254,12 @@ def alone() -> None:
         print(f"{'':<38} {'theirs':<11} {elsewhere} s, measured elsewhere: one core, in process")
 
 
-def against(notebooks: Notebooks, choice: str, limit: int) -> None:
+def against(notebooks: Notebooks, parts: Sequence[str], choice: str, limit: int) -> None:
     """Interleaves ours and theirs, case by case."""
     mine = startup()
     print(f"start-up, once: theirs {notebooks.startup:.2f} s, ours {mine:.2f} s")
-    for part, (title, elsewhere) in PARTS.items():
+    for part in parts:
+        title, elsewhere = PARTS[part]
         every = [case for case in notebook_rows() if case.kind == part]
         chosen = [case for case in every if case.parameters < CHOICES[choice].get(part, 10**9)]
         print(f"\n{title}: {len(chosen)} of {len(every)} cases")
@@ -271,14 +280,14 @@ def block(case: Row, rounds: dict[str, list[Time]]) -> None:
 
 
 def compared(notebooks: Notebooks, case: Row, limit: int, ours: dict[str, list[Time]], theirs: list[Time]) -> None:
-    """Measures and prints one case; one that was stopped is printed and left out of the sums."""
+    """Measures and prints one case; one that did not finish is printed and left out of the sums."""
     rounds: dict[str, list[Time]] = {name: [] for name in ours}
     slow: list[Time] = []
     block(case, rounds)
     while len(slow) < THEIR_ROUNDS and sum(time.wall for time in slow) < THEIR_SECONDS:
         time = notebooks.time(case, limit)
         if time is None:
-            print(f"  {case.spec:<26} D {case.parameters:3d}  theirs stopped after {limit} s", flush=True)
+            print(f"  {case.spec:<26} D {case.parameters:3d}  theirs did not finish (limit {limit} s)", flush=True)
             return
         slow.append(time)
         block(case, rounds)
@@ -295,7 +304,8 @@ def summary(name: str, ours: Sequence[Time], theirs: Sequence[Time], mine: float
     ratios = sorted(b.wall / a.wall for a, b in zip(ours, theirs, strict=True))
     own = sum(t.own for t in theirs) / sum(t.own for t in ours)
     a, b = sum(t.wall for t in ours), sum(t.wall for t in theirs)
-    print(f"  {name}: theirs {b:.2f} s, ours {a:.4f} s; ratio of the totals {b / a:,.0f} (processor time {own:,.0f}),")
+    print(f"  {name}, {len(ours)} cases: theirs {b:.2f} s, ours {a:.4f} s;", end=" ")
+    print(f"ratio of the totals {b / a:,.0f} (processor time {own:,.0f}),")
     print(f"    median per case {median(ratios):,.0f}, from {ratios[0]:,.0f} to {ratios[-1]:,.0f};", end=" ")
     print(f"with start-up on both sides {(b + their_startup) / (a + mine):,.1f}")
 
@@ -306,6 +316,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--notebooks", type=Path, metavar="CLONE")
     parser.add_argument("--sage", metavar="BINARY")
     parser.add_argument("--cases", choices=list(CHOICES), default="quick")
+    parser.add_argument("--part", choices=list(PARTS), action="append", help="all four by default")
     parser.add_argument("--limit", type=int, default=900, metavar="SECONDS", help="theirs is stopped after (a case)")
     options = parser.parse_known_args(arguments)[0]
     missing = [flag for flag, value in (("--notebooks", options.notebooks), ("--sage", options.sage)) if not value]
@@ -322,7 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         notebooks = Notebooks(options.sage, options.notebooks, Path(stack.enter_context(TemporaryDirectory())))
         stack.callback(notebooks.close)
-        against(notebooks, options.cases, options.limit)
+        against(notebooks, options.part or list(PARTS), options.cases, options.limit)
     return 0
 
 
