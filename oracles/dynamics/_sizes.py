@@ -143,7 +143,8 @@ def magnitude(law: Law, window: Window, charge: Charge, gradients: Sequence[Grad
     moments.append(Moment(last.index, now, None, None, state, None))
     view = View(moments, charge)
     left, right = law.sides(view)
-    return _size(left) + _size(right) + _size(law.defect(view))
+    known = all(moment.gradients is not None for moment in moments[:-1])
+    return _size(left) + _size(right) + (_size(law.defect(view)) if known else 0)
 
 
 def _guess(before: Leaf, after: Leaf) -> Sized:
