@@ -10,10 +10,11 @@ from typing import Literal
 from .certificates import Certificate
 from .errors import BadInput, TooLarge
 from .expressions import Matrix, evaluate, parse
-from .kernel import Polynomial, verify
+from .kernel import verify
 from .laws import PolynomialLaws, functional_rank, up_to
 from .lie import Completeness, balance_rank, find_completeness
 from .models import DeepLinear, LawFamily, Model, PathLifting, known_laws
+from .polynomials import Polynomial
 from .proofs import Refutation, conserved, find_refutation
 
 _SMALL, _MIDDLE = 12, 400

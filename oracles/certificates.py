@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .errors import BadInput
-from .kernel import Polynomial, Rational
+from .polynomials import Polynomial, Rational
 
 Certificate = dict[str, object]
 

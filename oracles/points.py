@@ -10,15 +10,15 @@ from typing import cast
 import numpy as np
 
 from .errors import BadInput, TooLarge
-from .kernel import Polynomial, Rational
-from .kernel._models import DENSE_LIMIT, Form, read_model
+from .kernel._exact import Polynomial, read_polynomial
+from .kernel._models import DENSE_LIMIT, Form, Law, read_model
 from .kernel._modular import Residues, rank
 from .kernel._read import Rejected
-from .kernel._read import polynomial as read_polynomial
-from .kernel._rules import Law, law_gradients
+from .kernel._rules import law_gradients
 from .lie import Completeness
-from .lie._flows import span
+from .lie._flows import jacobian, span
 from .models import Model
+from .polynomials import Rational
 from .toml import Table, load, nested, rational
 
 PRIME = 1048573
@@ -65,11 +65,10 @@ def local_ranks(model: Model, point: Sequence[Rational], completeness: Completen
     none = np.zeros((0, form.parameters), dtype=np.int64)
     law_rank = rank(np.concatenate([none, *(_gradients(form, law, residues) for law in laws)]), PRIME)
     generator = np.random.default_rng(0)
-    found = span(
-        form.program(PRIME), form.dimension(), residues, PRIME, target=completeness.lie_dimension, generator=generator
-    )
+    program = form.program(PRIME)
+    found = span(program, program.dimension, residues, PRIME, target=completeness.lie_dimension, generator=generator)
     return LocalRanks(
-        w_dimension=rank(form.program(PRIME).generators(residues[None, :], range(form.dimension()))[0], PRIME),
+        w_dimension=rank(jacobian(program, residues), PRIME),
         lie_dimension=len(found.rows),
         law_rank=law_rank,
         generic=len(found.rows) == completeness.lie_dimension,

@@ -10,7 +10,7 @@ from typing import cast
 
 from . import limits
 from .errors import BadInput, TooLarge
-from .kernel import Rational
+from .polynomials import Rational
 from .text import shown
 
 Table = Mapping[str, object]

@@ -8,7 +8,7 @@ from typing import Any
 
 from flint import arb, fmpq
 
-from ..oracles.kernel import Rational
+from ..oracles.polynomials import Rational
 
 LOW = 64
 """Bits that suffice for bounds."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..oracles.kernel import Monomial, Polynomial, Rational
+from ..oracles.polynomials import Monomial, Polynomial, Rational
 
 
 @dataclass(frozen=True, slots=True)

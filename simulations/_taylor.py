@@ -14,7 +14,7 @@ from operator import mul
 
 from flint import fmpq, fmpq_poly, fmpz, fmpz_poly
 
-from ..oracles.kernel import Rational
+from ..oracles.polynomials import Rational
 from ._program import Plus, Program, Times
 
 LEAF = 16

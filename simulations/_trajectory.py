@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..oracles.errors import BadInput
-from ..oracles.kernel import Rational
+from ..oracles.polynomials import Rational
 
 Arithmetic = Literal["rational", "balls", "mpmath", "float64", "float32"]
 Floats = NDArray[np.floating[Any]]

@@ -22,7 +22,7 @@ from math import ceil, log
 from flint import arb, arb_poly, ctx, fmpz_poly
 
 from ..oracles.errors import BadInput, TooLarge
-from ..oracles.kernel import Polynomial, Rational
+from ..oracles.polynomials import Polynomial, Rational
 from ._arb import LOW, ball, norm, sum_of_sizes, symmetric, to_arb, to_fraction, upper_end
 from ._hessian import logarithmic_norm
 from ._pieces import integrate

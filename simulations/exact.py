@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ..oracles.errors import BadInput, TooLarge
-from ..oracles.kernel import Polynomial, Rational
+from ..oracles.polynomials import Polynomial, Rational
 from ._trajectory import ExactPoint, Trajectory
 from .objective import Differentiable, Objective
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..oracles.errors import BadInput
-from ..oracles.kernel import Polynomial, Rational
+from ..oracles.polynomials import Polynomial, Rational
 from ._trajectory import Floats
 from .objective import Objective
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from ..oracles.errors import BadInput
-from ..oracles.kernel import Rational
+from ..oracles.polynomials import Rational
 from ._trajectory import ExactPoint, Trajectory
 from .objective import Objective
 

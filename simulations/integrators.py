@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from ..oracles.errors import BadInput
-from ..oracles.kernel import Polynomial, Rational
+from ..oracles.polynomials import Polynomial, Rational
 from ._trajectory import Arithmetic, Floats, Trajectory
 from .fields import CompiledPolynomials, Field, FloatArray, gamma, step_rounding, unit_roundoff
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..oracles.errors import BadInput
-from ..oracles.kernel import Rational
 from ..oracles.models import PathLifting
+from ..oracles.polynomials import Rational
 from ._trajectory import Floats
 from .fields import FloatArray, gamma
 

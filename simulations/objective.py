@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Protocol
 
 from ..oracles.errors import BadInput
-from ..oracles.kernel import Polynomial, Rational
 from ..oracles.models import Model
+from ..oracles.polynomials import Polynomial, Rational
 from ._program import Program, gradient_program
 
 

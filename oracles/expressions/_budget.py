@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from .. import limits
 from ..errors import BadInput, TooLarge
-from ..kernel import Rational
+from ..polynomials import Rational
 from ._matrix import Matrix
 from ._syntax import caret
 

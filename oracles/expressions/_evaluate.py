@@ -8,9 +8,9 @@ from typing import NoReturn
 
 from .. import limits
 from ..errors import TooLarge
-from ..kernel import Polynomial
 from ..models import Model
 from ..models._polynomial_map import Mask
+from ..polynomials import Polynomial
 from ..text import shown, suggestion
 from ._budget import Budget
 from ._matrix import Matrix, Terms, add_to, count, degree, determinant, determinant_work, dot, total, weight

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..kernel import Monomial, Polynomial, Rational
+from ..polynomials import Monomial, Polynomial, Rational
 
 Terms = dict[Monomial, Rational]
 

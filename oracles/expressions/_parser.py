@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from .. import limits
 from ..errors import BadInput, TooLarge
-from ..kernel import Rational
+from ..polynomials import Rational
 from ..text import suggestion
 from ._syntax import (
     FUNCTIONS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..kernel import Rational
+from ..polynomials import Rational
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..kernel import Rational
 from ..models import block_tex
+from ..polynomials import Rational
 from ._syntax import Call, Expression, Index, Name, Node, Number, Power, Product, Sum, Transpose
 
 _SUM, _PRODUCT, _ATOM = range(3)

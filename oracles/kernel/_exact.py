@@ -1,28 +1,31 @@
-"""Exact arithmetic in which every step is paid for before it is made.
+"""Exact polynomials over Q, by one operation that is paid for before it is made: a sum of products.
 
-A certificate can ask for numbers and polynomials of any size in a few characters. Here polynomials have whole
-coefficients, so that a step costs what its operands promise, and ``Work`` runs out before memory or patience do.
+A monomial is a sorted tuple of ``(variable, exponent)`` pairs with positive exponents, ``()`` the constant one. A
+certificate can ask for numbers and polynomials of any size in a few characters; since coefficients are whole, a step
+costs what its operands promise, and ``Work`` runs out before memory or patience do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import lcm
+from typing import NamedTuple
 
-from ._polynomial import Monomial, Polynomial, Rational, multiply_monomials, tidy
-from ._read import DENOMINATOR_BITS, Rejected
+from ._read import Rational, Rejected, array, entries, integers, rational, whole
 
-Gradient = dict[int, Polynomial]
-"""The partial derivatives that are not zero, by variable."""
+Monomial = tuple[tuple[int, int], ...]
+EXACT_LIMIT = 15 * 10**6
+"""Steps of exact arithmetic in one certificate, of about a tenth of a microsecond each."""
+PAIR_WORK = 30
+"""What it costs to look at two polynomials, however short."""
 
 
 class Work:
     """What may still be spent; ``spend`` rejects instead of spending more."""
 
-    __slots__ = ("left",)
-
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int = EXACT_LIMIT) -> None:
         self.left = limit
 
     def spend(self, amount: int) -> None:
@@ -31,98 +34,127 @@ class Work:
             raise Rejected("the certificate asks for more work than the kernel is willing to do")
 
 
+class Polynomial(NamedTuple):
+    """Terms with whole coefficients that are not zero, and the positive number that they are to be divided by."""
+
+    terms: dict[Monomial, int]
+    below: int = 1
+
+    def constant(self) -> Fraction:
+        """The constant term."""
+        return Fraction(self.terms.get((), 0), self.below)
+
+
+Gradient = dict[int, Polynomial]
+"""Partial derivatives by variable; those left out are zero."""
+
+
+def number(value: Rational) -> Polynomial:
+    return Polynomial({(): value.numerator} if value else {}, value.denominator)
+
+
+def variable(index: int) -> Polynomial:
+    return Polynomial({((index, 1),): 1})
+
+
+ONE, MINUS_ONE = number(1), number(-1)
+
+
 def words(number: int) -> int:
     """The length of a number beyond its first 64 bits, in units of 64 bits."""
     return number.bit_length() >> 6
 
 
-def length(*numbers: Rational) -> int:
-    """The words that hold the longest numerator and the longest denominator."""
-    return 1 + max(words(c.numerator) for c in numbers) + max(words(c.denominator) for c in numbers)
+def size(terms: dict[Monomial, int]) -> int:
+    """Terms, variables and words: a product takes at most the product of the sizes."""
+    return sum(1 + len(monomial) + words(c) for monomial, c in terms.items())
 
 
-def size(polynomial: Polynomial) -> int:
-    """Terms, variables and words: a product of two polynomials takes at most the product of their sizes."""
-    return sum(1 + len(monomial) + words(c.numerator) for monomial, c in polynomial.terms.items())
-
-
-def common_denominator(numbers: Iterable[Rational]) -> int:
-    """The least one; rejects a long one."""
+def combine(pairs: Sequence[tuple[Polynomial, Polynomial]], work: Work) -> Polynomial:
+    """The sum of the products of the pairs."""
     below = 1
-    for number in numbers:
-        if number.denominator != 1:
-            below = lcm(below, number.denominator)
-            if below.bit_length() > DENOMINATOR_BITS:
-                raise Rejected(f"the common denominator of the numbers has more than {DENOMINATOR_BITS} bits")
-    return below
+    for left, right in pairs:
+        if left.below != 1 or right.below != 1:
+            work.spend((1 + words(below) + words(left.below)) * (2 + words(left.below) + words(right.below)))
+            below = lcm(below, left.below * right.below)
+    total: dict[Monomial, int] = {}
+    for left, right in pairs:
+        factor = below // (left.below * right.below)
+        work.spend(PAIR_WORK + (size(left.terms) + words(factor) * len(left.terms)) * size(right.terms))
+        for first, a in left.terms.items():
+            scaled = a * factor
+            for second, b in right.terms.items():
+                monomial = _times(first, second)
+                total[monomial] = total.get(monomial, 0) + scaled * b
+    return Polynomial({monomial: c for monomial, c in total.items() if c}, below)
 
 
-def whole(polynomial: Polynomial, work: Work) -> Polynomial:
-    """The least multiple with whole coefficients."""
-    below = common_denominator(polynomial.terms.values())
-    work.spend(size(polynomial) + len(polynomial.terms) * words(below))
-    return polynomial if below == 1 else polynomial.scaled(below)
+def _times(left: Monomial, right: Monomial) -> Monomial:
+    if not left or not right:
+        return left or right
+    if left[-1][0] < right[0][0]:
+        return left + right
+    exponents = dict(left)
+    for index, exponent in right:
+        exponents[index] = exponents.get(index, 0) + exponent
+    return tuple(sorted(exponents.items()))
 
 
-def product(left: Polynomial, right: Polynomial, work: Work) -> Polynomial:
-    work.spend(size(left) * size(right))
-    return left * right
+def product(factors: Iterable[Polynomial], work: Work) -> Polynomial:
+    total = ONE
+    for factor in factors:
+        total = combine([(total, factor)], work)
+    return total
+
+
+def equal(left: Polynomial, right: Polynomial, work: Work) -> bool:
+    return not combine([(left, ONE), (right, MINUS_ONE)], work).terms
 
 
 def slopes(polynomial: Polynomial, work: Work, among: Collection[int] | None = None) -> Gradient:
     """The gradient of a polynomial, or its entries for the variables ``among`` these."""
-    parts: dict[int, dict[Monomial, Rational]] = {}
+    parts: dict[int, dict[Monomial, int]] = {}
     for monomial, c in polynomial.terms.items():
         work.spend(5 + 5 * len(monomial))
-        for position, (variable, exponent) in enumerate(monomial):
-            if among is None or variable in among:
-                work.spend(20 + len(monomial) + words(c.numerator))
-                rest = ((variable, exponent - 1),) if exponent > 1 else ()
+        for position, (index, exponent) in enumerate(monomial):
+            if among is None or index in among:
+                work.spend(20 + len(monomial) + words(c))
+                rest = ((index, exponent - 1),) if exponent > 1 else ()
                 lowered = monomial[:position] + rest + monomial[position + 1 :]
-                parts.setdefault(variable, {})[lowered] = c * exponent
-    return {variable: Polynomial(terms) for variable, terms in parts.items()}
+                parts.setdefault(index, {})[lowered] = c * exponent
+    return {index: Polynomial(terms, polynomial.below) for index, terms in parts.items()}
 
 
-def orthogonal(left: Gradient, right: Gradient, work: Work) -> bool:
-    """Whether the inner product of two gradients is the zero polynomial."""
-    work.spend(3 + min(len(left), len(right)))
-    total: dict[Monomial, Rational] = {}
-    for variable in left.keys() & right.keys():
-        work.spend(size(left[variable]) * size(right[variable]))
-        for first, a in left[variable].terms.items():
-            for second, b in right[variable].terms.items():
-                monomial = multiply_monomials(first, second)
-                total[monomial] = total.get(monomial, 0) + a * b
-    return not any(total.values())
+def inner(left: Gradient, right: Gradient, work: Work) -> Polynomial:
+    """The inner product of two gradients."""
+    work.spend(10 + min(len(left), len(right)))
+    return combine([(left[index], right[index]) for index in left.keys() & right.keys()], work)
 
 
-def check_laws(laws: Sequence[Polynomial], coordinates: Iterable[tuple[str, Polynomial]], work: Work) -> None:
-    """Rejects unless the gradient of every law is orthogonal to that of every (named) coordinate: identities over Q."""
-    of_laws = [slopes(whole(law, work), work) for law in laws]
-    if not of_laws:
-        return
-    variables = {variable for of_law in of_laws for variable in of_law}
-    for name, coordinate in coordinates:
-        of_coordinate = slopes(whole(coordinate, work), work, variables)
-        for of_law in of_laws:
-            if not orthogonal(of_law, of_coordinate, work):
-                raise Rejected(f"a law is not orthogonal to the gradient of {name}")
+def at_point(polynomial: Polynomial, point: Sequence[Rational], work: Work) -> Polynomial:
+    """The value at a rational point, as a constant polynomial."""
+    values: list[tuple[Polynomial, Polynomial]] = []
+    for monomial, c in polynomial.terms.items():
+        factors = [number(point[index]) for index, exponent in monomial for _ in range(exponent)]
+        values.append((Polynomial({(): c}, polynomial.below), product(factors, work)))
+    return combine(values, work)
 
 
-def value(polynomial: Polynomial, point: Sequence[Rational], work: Work) -> Rational:
-    """The exact value at a rational point, computed over the common denominators of the coefficients and the point."""
-    degree = polynomial.degree
-    terms = whole(polynomial, work).terms
-    used = polynomial.variables()
-    below = common_denominator(point[variable] for variable in used)
-    work.spend(len(used) * (1 + words(below)))
-    numbers = {variable: int(point[variable] * below) for variable in used}
-    length = degree * max(map(words, [below, *numbers.values()])) + degree
-    total = 0
-    for monomial, c in terms.items():
-        work.spend((1 + len(monomial)) * (1 + words(c.numerator) + length) ** 2)
-        term = c.numerator * below ** (degree - sum(exponent for _, exponent in monomial))
-        for variable, exponent in monomial:
-            term *= numbers[variable] ** exponent
-        total += term
-    return tidy(Fraction(total, common_denominator(polynomial.terms.values()) * below**degree))
+def read_polynomial(value: object, what: str, variables: int, most_terms: int, most_degree: int = 200) -> Polynomial:
+    """A list of ``[coefficient, [[variable, exponent], ...]]`` with sorted variables and distinct monomials."""
+    terms: dict[Monomial, Rational] = {}
+    for entry in array(value, what, most=most_terms):
+        written, listed = entries(entry, f"a term of {what}", 2)
+        powers = [integers(power, f"a power in {what}", 2, 0, 10**9) for power in array(listed, "a monomial", most=200)]
+        if any(left >= right for left, right in pairwise([-1, *(index for index, _ in powers), variables])):
+            raise Rejected(f"a monomial of {what} does not list variables below {variables} in increasing order")
+        if any(exponent < 1 for _, exponent in powers) or sum(exponent for _, exponent in powers) > most_degree:
+            raise Rejected(f"a monomial of {what} has an exponent below 1 or a degree above {most_degree}")
+        monomial = tuple((index, exponent) for index, exponent in powers)
+        if monomial in terms:
+            raise Rejected(f"a monomial occurs twice in {what}")
+        terms[monomial] = rational(written, f"a coefficient of {what}")
+    coefficients, below = whole(terms.values())
+    if not all(coefficients):
+        raise Rejected(f"{what} has a zero coefficient")
+    return Polynomial(dict(zip(terms, coefficients, strict=True)), below)

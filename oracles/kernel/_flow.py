@@ -1,4 +1,9 @@
-"""Brackets at a point, read off the Taylor series of one flow.
+"""The fields of a model, and their brackets at a point, read off the Taylor series of one flow.
+
+A model is a product of matrices or a sum of monomials. Both are products of factors, so the gradient by a factor is
+"everything left of it times everything right of it". It is computed over any commutative algebra of which Z/p is a
+part: an element is an array whose first axes hold its coefficients, that of the unit first, and ``Times`` is the
+product of two elements.
 
 Let ``X_t = sum_q t^q X_q`` be a time-dependent field of W and theta(t) its solution from an integer point. For a
 generator Y put ``y_0(t) = Y(theta(t))`` and ``y_(k+1) = y_k' - DX_t(theta(t)) y_k``. Along the solution this is the
@@ -6,69 +11,119 @@ operator ``d/dt + ad_(X_t)`` applied to Y, so each ``y_k(0)`` is the value at th
 constant X it is ``ad_X^k Y``. Everything is computed modulo a prime p larger than the number of steps, so that the
 Taylor coefficients, whose denominators divide K!, exist modulo p.
 
-Source: Frobenius and orbit theorems; A1.alg.lie-trace. The method and its cost are in docs/certificates.md.
+A series has the powers of t on its first axis. Source: Frobenius and orbit theorems; A1.alg.lie-trace. The method and
+its cost are in docs/certificates.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 
+from ._exact import Polynomial
 from ._modular import Residues
+from ._read import Rejected
 
+Flip = Callable[[Residues], Residues]
 Product = Callable[[Residues, Residues], Residues]
 Times = Callable[[Product, Residues, Residues, int], Residues]
+FACTORS_LIMIT = 8_000_000
+"""Variables in all terms of all coordinates."""
 
 
-class Cost(NamedTuple):
-    """What a program takes for one pair of Taylor orders, in tenths of a nanosecond, measured and rounded up."""
+class Chain:
+    """``phi = U_1 U_2 ... U_L`` with U_i of shape ``(widths[i-1], widths[i])``.
 
-    once: int
-    """However many tangents there are."""
-    each: int
-    """For each tangent."""
-    cells: int
-    """Numbers held for each tangent and Taylor order."""
-
-
-class Program(Protocol):
-    """How a model computes its fields on truncated power series modulo p.
-
-    A series is an integer array whose first axis is the power of t. A point has shape ``(T, D)``, a batch of tangent
-    vectors ``(T, B, D)``, and a covector of the output ``(T, d)``.
+    Coordinates are numbered row-major. ``zero_sum`` keeps the covectors whose columns sum to zero (A1.loss-span):
+    coordinate (i, j) is then ``phi_ij - phi_(last, j)`` for i below the last row.
     """
 
-    def field(self, point: Residues, covector: Residues) -> Residues:
-        """``grad <covector, phi>`` along the point: shape (T, D)."""
-        ...
+    def __init__(self, widths: Sequence[int], zero_sum: bool, prime: int) -> None:
+        self.prime = prime
+        self.shapes = list(pairwise(widths))
+        *self.ends, parameters = accumulate(a * b for a, b in self.shapes)
+        self.inputs, self.zero_sum = widths[-1], zero_sum
+        self.dimension = (widths[0] - zero_sum) * self.inputs
+        self.products = 3 * self.inputs * parameters
+        self.cells = 3 * (parameters + self.inputs * sum(widths))
 
-    def generators(self, point: Residues, chosen: Sequence[int]) -> Residues:
-        """``grad phi_j`` along the point for the chosen coordinates: shape (T, len(chosen), D)."""
-        ...
-
-    def push(self, point: Residues, covector: Residues, tangents: Residues) -> Residues:
-        """The derivative of ``field`` in the direction of each tangent: shape (T, B, D)."""
-        ...
-
-    def cost(self) -> Cost:
-        """What ``push``, ``field`` and ``generators`` take together."""
-        ...
+    def field(self, point: Residues, covector: Residues, times: Times) -> Residues:
+        parts = zip(np.split(point, self.ends, axis=-1), self.shapes, strict=True)
+        blocks = [part.reshape(*part.shape[:-1], *shape) for part, shape in parts]
+        weights = covector.reshape(*covector.shape[:-1], -1, self.inputs)
+        if self.zero_sum:
+            weights = np.concatenate([weights, -weights.sum(axis=-2, keepdims=True)], axis=-2)
+        sides = _sides(blocks, weights % self.prime, lambda a, b: times(np.matmul, a, b, self.prime), _transposed)
+        return np.concatenate([side.reshape(*side.shape[:-2], -1) for side in sides], axis=-1)
 
 
-def cost(program: Program, tangents: int, times: int, orders: int) -> int:
-    """What brackets of so many generators cost, taken in ``times`` parts, to so many Taylor orders."""
-    pairs = (orders**3 - orders) // 6 + 1
-    price = program.cost()
-    return pairs * (times * price.once + tangents * price.each)
+class Monomials:
+    """Coordinates that are sums of monomials, each a product of factors: variables, and ones to fill up.
+
+    ``factors[s, r]`` is the r-th variable of term s (the variable number D stands for 1), ``coefficients[s]`` its
+    coefficient modulo p and ``owners[s]`` its coordinate.
+    """
+
+    def __init__(self, parameters: int, coordinates: Sequence[Polynomial], prime: int) -> None:
+        self.prime, self.parameters = prime, parameters
+        self.dimension = len(coordinates)
+        terms = [(owner, *term) for owner, coordinate in enumerate(coordinates) for term in coordinate.terms.items()]
+        factors = [[variable for variable, exponent in m for _ in range(exponent)] for _, m, _ in terms]
+        degree = max(map(len, factors), default=0) or 1
+        if len(terms) * degree > FACTORS_LIMIT:
+            raise Rejected("the coordinates have too many factors to be differentiated")
+        filled = [variables + [parameters] * (degree - len(variables)) for variables in factors]
+        self.factors = np.array(filled, dtype=np.int64).reshape(len(terms), degree)
+        self.coefficients = np.array([c % prime for _, _, c in terms], dtype=np.int64)
+        self.owners = np.array([owner for owner, _, _ in terms], dtype=np.int64)
+        self.products = 3 * degree * len(terms)
+        self.cells = 5 * degree * len(terms) + parameters
+
+    def field(self, point: Residues, covector: Residues, times: Times) -> Residues:
+        one = np.zeros((*point.shape[:-1], 1), dtype=point.dtype)
+        one[(0,) * one.ndim] = 1
+        extended = np.concatenate([point, one], axis=-1)
+        values = [extended[..., column] for column in self.factors.T]
+        weights = covector[..., self.owners] * self.coefficients % self.prime
+        sides = _sides(values, weights, lambda a, b: times(np.multiply, a, b, self.prime), lambda factor: factor)
+        total = np.zeros((*sides[-1].shape[:-1], self.parameters + 1), dtype=point.dtype)
+        for column, side in zip(self.factors.T, sides, strict=True):
+            index: Any = (..., column)
+            np.add.at(total, index, side)
+        return total[..., : self.parameters] % self.prime
+
+
+Program = Chain | Monomials
+"""Has ``dimension`` coordinates; ``field`` is ``grad <covector, phi>`` at a point: (..., d) and (..., D) to (..., D).
+
+It makes ``products`` multiplications and holds ``cells`` numbers, for each coefficient and each pair of them.
+"""
+
+
+def _sides(factors: list[Residues], weights: Residues, product: Product, flip: Flip) -> list[Residues]:
+    """The gradients of ``<weights, factors[0] factors[1] ...>`` by the factors; ``flip`` transposes one."""
+    before = [weights]
+    for factor in factors[:-1]:
+        before.append(product(flip(factor), before[-1]))
+    after = factors[:0:-1]
+    for i in range(1, len(after)):
+        after[i] = product(after[i], after[i - 1])
+    *others, last = before
+    return [*(product(a, flip(b)) for a, b in zip(others, reversed(after), strict=True)), last]
+
+
+def _transposed(matrices: Residues) -> Residues:
+    return matrices.swapaxes(-1, -2)
 
 
 def times(product: Product, left: Residues, right: Residues, prime: int) -> Residues:
     """The product of two series, truncated to the shorter one and reduced modulo ``prime``.
 
-    The sums stay below 2^63: factors are residues, one of them perhaps a sum of two, and at most 200 orders of matrices
-    with at most 20,000 inner columns are added up before they are reduced.
+    The sums stay below 2^63: factors are residues, and at most 200 orders of matrices with at most 20,000 inner columns
+    are added up before they are reduced.
     """
     orders = min(len(left), len(right))
     out = product(left[0], right[:orders])
@@ -77,27 +132,56 @@ def times(product: Product, left: Residues, right: Residues, prime: int) -> Resi
     return out % prime
 
 
-def solve(program: Program, start: Residues, covector: Residues, orders: int, prime: int) -> Residues:
-    """The Taylor coefficients 0..orders-1 of the solution of ``theta' = grad <covector, phi>(theta)``."""
-    point = start[None, :] % prime
-    for k in range(1, orders):
-        slope = program.field(point, covector[:k])[k - 1]
-        point = np.concatenate([point, (slope * pow(k, -1, prime) % prime)[None, :]])
+def duals(times: Times) -> Times:
+    """The product of dual numbers over an algebra: the second axis holds a value and then any number of tangents."""
+
+    def multiply(product: Product, left: Residues, right: Residues, prime: int) -> Residues:
+        parts = [times(product, left[:, :1], right, prime)]
+        if left.shape[1] > 1:
+            more = times(product, left[:, 1:], right[:, :1], prime)
+            if right.shape[1] == 1:
+                parts.append(more)
+            else:
+                parts[0][:, 1:] = (parts[0][:, 1:] + more) % prime
+        return np.concatenate(parts, axis=1)
+
+    return multiply
+
+
+def push(program: Program, point: Residues, covector: Residues, tangents: Residues, times: Times = times) -> Residues:
+    """The derivative of ``grad <covector, phi>`` in the direction of each tangent: shape (T, B, D) like these."""
+    moved = np.concatenate([point[:, None], tangents], axis=1)
+    field = program.field(moved, covector[:, None], duals(times))
+    return field[:, 1:] if field.shape[1] > 1 else np.zeros_like(tangents)
+
+
+def generators(program: Program, point: Residues, chosen: Sequence[int], times: Times = times) -> Residues:
+    """``grad phi_j`` along the point for the chosen coordinates: shape (T, len(chosen), D)."""
+    covectors = np.zeros((len(point), len(chosen), program.dimension), dtype=point.dtype)
+    covectors[0, np.arange(len(chosen)), list(chosen)] = 1
+    return program.field(point[:, None], covectors, times)
+
+
+def solve(program: Program, start: Residues, covector: Residues) -> Residues:
+    """As many Taylor coefficients of the solution of ``theta' = grad <covector, phi>(theta)`` as of ``covector``."""
+    point = start[None, :] % program.prime
+    for k in range(1, len(covector)):
+        slope = program.field(point, covector[:k], times)[k - 1]
+        point = np.concatenate([point, (slope * pow(k, -1, program.prime) % program.prime)[None, :]])
     return point
 
 
-def brackets(
-    program: Program, start: Residues, covector: Residues, chosen: Sequence[int], orders: int, prime: int
-) -> Iterator[Residues]:
-    """For k = 0, 1, ..., orders-1 the values at ``start`` of ``(d/dt + ad_X)^k grad phi_j``, j chosen: (len, D)."""
-    padded = np.zeros((orders, covector.shape[1]), dtype=np.int64)
-    padded[: min(orders, len(covector))] = covector[:orders]
-    point = solve(program, start, padded, orders, prime)
-    tangents = program.generators(point, chosen)
-    for k in range(orders):
+def brackets(program: Program, point: Residues, covector: Residues, chosen: Sequence[int]) -> Iterator[Residues]:
+    """For k = 0, 1, ... the values of ``(d/dt + ad_X)^k grad phi_j`` at t = 0, j chosen: shape (len(chosen), D).
+
+    Args:
+        point: a solution, shape (T, D); it gives T brackets of each coordinate.
+        covector: its field X_t, shape (T, d).
+    """
+    tangents = generators(program, point, chosen)
+    for k in range(len(point)):
         yield tangents[0]
-        if k + 1 == orders:
-            return
-        slope = tangents[1:] * np.arange(1, len(tangents), dtype=np.int64)[:, None, None]
-        shorter = tangents[:-1]
-        tangents = (slope - program.push(point[: len(shorter)], padded[: len(shorter)], shorter)) % prime
+        if k + 1 < len(point):
+            shorter = tangents[:-1]
+            slope = tangents[1:] * np.arange(1, len(tangents), dtype=np.int64)[:, None, None]
+            tangents = (slope - push(program, point[: len(shorter)], covector[: len(shorter)], shorter)) % program.prime

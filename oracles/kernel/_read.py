@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from fractions import Fraction
+from math import lcm
 from typing import NoReturn, cast
 
-from ._polynomial import Monomial, Polynomial, Rational, tidy
-
+Rational = int | Fraction
 TEXT_LIMIT = 16 * 2**20
 """Characters of a certificate."""
 DIGITS_LIMIT = 4000
@@ -17,10 +18,6 @@ NUMBER_BITS = 13_288
 """Bits of one number: no number of DIGITS_LIMIT digits has more."""
 DENOMINATOR_BITS = 20_000
 """Bits of the common denominator of numbers that belong together."""
-NODES_LIMIT = 200_000
-"""Nodes of all expression trees of one certificate."""
-DEPTH_LIMIT = 200
-"""Nesting of one expression tree."""
 
 _RATIONAL = re.compile(r"(-?(?:0|[1-9][0-9]*))(?:/([1-9][0-9]*))?", re.ASCII)
 
@@ -35,11 +32,7 @@ def parse(text: str) -> object:
         raise Rejected(f"the certificate has more than {TEXT_LIMIT} characters")
     try:
         return json.loads(
-            text,
-            object_pairs_hook=_distinct,
-            parse_float=_no_number,
-            parse_constant=_no_number,
-            parse_int=_bounded_int,
+            text, object_pairs_hook=_distinct, parse_float=_refuse, parse_constant=_refuse, parse_int=_bounded
         )
     except (ValueError, RecursionError) as error:
         raise Rejected(f"the certificate is not JSON: {error}") from None
@@ -52,21 +45,26 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return read
 
 
-def _no_number(text: str) -> NoReturn:
+def _refuse(text: str) -> NoReturn:
     raise Rejected(f"{text[:40]} is not an integer: exact numbers are integers or strings such as '3/2'")
 
 
-def _bounded_int(text: str) -> int:
+def _bounded(text: str) -> int:
     if len(text) > DIGITS_LIMIT:
         raise Rejected(f"a number has more than {DIGITS_LIMIT} digits")
     return int(text)
+
+
+def opened(value: object) -> dict[str, object]:
+    """``value`` where it is an object; an empty one, which lacks every field, where it is not."""
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def closed(value: object, what: str, *names: str) -> dict[str, object]:
     """``value`` as an object with exactly these ``names``."""
     if not isinstance(value, dict):
         raise Rejected(f"{what} is not an object")
-    found = cast("dict[str, object]", value)
+    found = opened(cast("object", value))
     for name in names:
         if name not in found:
             raise Rejected(f"{what} lacks the field '{name}'")
@@ -74,6 +72,13 @@ def closed(value: object, what: str, *names: str) -> dict[str, object]:
         if name not in names:
             raise Rejected(f"{what} has the unknown field {str(name)[:40]!a}")
     return found
+
+
+def choice(value: object, what: str, names: Iterable[str]) -> str:
+    """``value`` as one of the ``names``."""
+    if not isinstance(value, str) or value not in names:
+        raise Rejected(f"{what} is none of {', '.join(names)}")
+    return value
 
 
 def integer(value: object, what: str, least: int, most: int) -> int:
@@ -86,6 +91,7 @@ def integer(value: object, what: str, least: int, most: int) -> int:
 
 
 def array(value: object, what: str, *, most: int, least: int = 0) -> list[object]:
+    """``value`` as a list of ``least`` to ``most`` entries."""
     if not isinstance(value, list):
         raise Rejected(f"{what} is not a list")
     found = cast("list[object]", value)
@@ -94,15 +100,14 @@ def array(value: object, what: str, *, most: int, least: int = 0) -> list[object
     return found
 
 
-def integers(value: object, what: str, *, least: int, most: int, length: int) -> list[int]:
-    """``value`` as a list of exactly ``length`` integers from ``least`` to ``most``."""
-    entries = array(value, what, least=length, most=length)
-    if set(map(type, entries)) - {int}:
-        raise Rejected(f"{what} has an entry that is not an integer")
-    numbers = cast("list[int]", entries)
-    if numbers and not (least <= min(numbers) and max(numbers) <= most):
-        raise Rejected(f"{what} has an entry outside {least}..{most}")
-    return numbers
+def entries(value: object, what: str, count: int) -> list[object]:
+    """``value`` as a list of exactly ``count`` entries."""
+    return array(value, what, least=count, most=count)
+
+
+def integers(value: object, what: str, count: int, least: int, most: int) -> list[int]:
+    """``value`` as a list of exactly ``count`` integers from ``least`` to ``most``."""
+    return [integer(entry, f"an entry of {what}", least, most) for entry in entries(value, what, count)]
 
 
 def rational(value: object, what: str) -> Rational:
@@ -114,27 +119,20 @@ def rational(value: object, what: str) -> Rational:
     match = _RATIONAL.fullmatch(value)
     if match is None:
         raise Rejected(f"{what} is {value[:40]!a}, not a fraction such as '3/2'")
-    return tidy(Fraction(int(match[1]), int(match[2] or 1)))
+    return Fraction(int(match[1]), int(match[2] or 1))
 
 
-def polynomial(value: object, what: str, variables: int, *, most_terms: int, most_degree: int = 200) -> Polynomial:
-    """A list of ``[coefficient, [[variable, exponent], ...]]`` with sorted variables and distinct monomials."""
-    terms: dict[Monomial, Rational] = {}
-    for entry in array(value, what, most=most_terms):
-        pair = array(entry, f"a term of {what}", least=2, most=2)
-        coefficient = rational(pair[0], f"a coefficient of {what}")
-        monomial: list[tuple[int, int]] = []
-        for power in array(pair[1], f"a monomial of {what}", most=most_degree):
-            variable, exponent = array(power, f"a power in {what}", least=2, most=2)
-            index = integer(variable, f"a variable of {what}", 0, variables - 1)
-            if monomial and index <= monomial[-1][0]:
-                raise Rejected(f"a monomial of {what} does not list its variables in increasing order")
-            monomial.append((index, integer(exponent, f"an exponent of {what}", 1, most_degree)))
-        if sum(exponent for _, exponent in monomial) > most_degree:
-            raise Rejected(f"a monomial of {what} has degree above {most_degree}")
-        if tuple(monomial) in terms:
-            raise Rejected(f"a monomial occurs twice in {what}")
-        if not coefficient:
-            raise Rejected(f"{what} has a zero coefficient")
-        terms[tuple(monomial)] = coefficient
-    return Polynomial(terms)
+def rationals(value: object, what: str, count: int) -> list[Rational]:
+    """``value`` as a list of exactly ``count`` rationals."""
+    return [rational(entry, what) for entry in entries(value, what, count)]
+
+
+def whole(numbers: Iterable[Rational]) -> tuple[list[int], int]:
+    """Rationals times their least common denominator, and this; rejects a long one."""
+    listed, below = list(numbers), 1
+    for number in listed:
+        if number.denominator != 1:
+            below = lcm(below, number.denominator)
+            if below.bit_length() > DENOMINATOR_BITS:
+                raise Rejected(f"the common denominator of the numbers has more than {DENOMINATOR_BITS} bits")
+    return [number.numerator * (below // number.denominator) for number in listed], below

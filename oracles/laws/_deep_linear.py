@@ -6,8 +6,8 @@ from itertools import combinations, combinations_with_replacement
 
 from .. import limits
 from ..errors import TooLarge
-from ..kernel import Polynomial
 from ..models import DeepLinear, Model
+from ..polynomials import Polynomial
 from ._rule import Answer
 
 PROOF = "the theorem on quadratic laws of deep linear networks (docs/polynomial-laws.md)"

@@ -9,7 +9,7 @@ from math import lcm
 import numpy as np
 from flint import nmod_mat
 
-from ..kernel import Polynomial
+from ..polynomials import Polynomial
 from ._flat import Exact, Integers
 
 PRIME = 2**31 - 1

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..kernel import Polynomial
+from ..polynomials import Polynomial
 
 Integers = npt.NDArray[np.int64]
 Exact = npt.NDArray[Any]

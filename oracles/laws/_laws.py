@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import BadInput
-from ..kernel import Polynomial
 from ..models import Model
+from ..polynomials import Polynomial
 from ._deep_linear import deep_linear
 from ._flat import FlatMap, flatten
 from ._path_lifting import path_lifting

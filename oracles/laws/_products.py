@@ -8,7 +8,7 @@ import numpy as np
 from flint import fmpz_mat
 
 from ..errors import TooLarge
-from ..kernel import Polynomial
+from ..polynomials import Polynomial
 from ._evaluate import PRIME, rank_modulo_prime, terms
 from ._flat import Exact
 

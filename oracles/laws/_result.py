@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..kernel import Polynomial
+from ..polynomials import Polynomial
 
 
 @dataclass(frozen=True, slots=True)

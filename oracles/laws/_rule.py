@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..kernel import Polynomial
 from ..models import Model
+from ..polynomials import Polynomial
 
 
 @dataclass(frozen=True, slots=True)

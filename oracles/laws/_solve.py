@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 
 from ..errors import FlowlawError, TooLarge
-from ..kernel import Monomial, Polynomial
+from ..polynomials import Monomial, Polynomial
 from ._flat import FlatMap, Integers
 from ._gradings import classes
 from ._identity import violations

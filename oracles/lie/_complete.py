@@ -14,12 +14,15 @@ import numpy as np
 from .. import limits
 from ..certificates import Certificate, certificate, laws_json
 from ..errors import FlowlawError, TooLarge
-from ..kernel import Polynomial, verify
-from ..kernel._models import Form, read_model
-from ..kernel._read import Rejected, polynomial
-from ..kernel._rules import Law
+from ..kernel import verify
+from ..kernel._exact import Polynomial as Written
+from ..kernel._exact import read_polynomial
+from ..kernel._models import Form, Law, read_model
+from ..kernel._read import Rejected
 from ..models import DeepLinear, Model, PathLifting, known_laws
+from ..polynomials import Polynomial
 from ._dense import dense_witness, involutive_witness
+from ._flows import jacobian
 from ._levels import level_ranks
 from ._local import local_witness
 from ._residues import PRIME, pivots
@@ -179,8 +182,8 @@ def _form(model: Model) -> Form:
         raise TooLarge(f"{model.spec} is too large to be certified: {rejection}.") from None
 
 
-def _polynomial(law: Mapping[str, object], parameters: int) -> Polynomial:
-    return polynomial(law["polynomial"], "a law", parameters, most_terms=limits.LAW_TERMS)
+def _polynomial(law: Mapping[str, object], parameters: int) -> Written:
+    return read_polynomial(law["polynomial"], "a law", parameters, most_terms=limits.LAW_TERMS)
 
 
 def _scalar_blocks(model: DeepLinear) -> list[tuple[int, int]]:
@@ -212,4 +215,4 @@ def _w_dimension(model: Model, seed: int) -> int:
         return model.parameters - model.hidden
     form = _form(model)
     point = np.random.default_rng(seed).integers(1, PRIME, form.parameters)
-    return len(pivots(form.program(PRIME).generators(point[None, :], range(form.dimension()))[0], PRIME)[0])
+    return len(pivots(jacobian(form.program(PRIME), point), PRIME)[0])

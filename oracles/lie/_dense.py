@@ -11,9 +11,9 @@ from math import gcd, lcm
 import numpy as np
 
 from ..certificates import number_json
-from ..kernel._models import DENSE_LIMIT, Form
-from ..kernel._polynomial import Rational, tidy
-from ..kernel._rules import MATRIX_LIMIT, Law, law_gradients
+from ..kernel._models import DENSE_LIMIT, Form, Law
+from ..kernel._rules import MATRIX_LIMIT, law_gradients
+from ..polynomials import Rational, tidy
 from ._flows import span
 from ._residues import PRIME, pivots
 
@@ -33,9 +33,10 @@ def dense_witness(form: Form, laws: Sequence[Law], seed: int = 0) -> tuple[dict[
         point = generator.integers(1, PRIME, form.parameters)
         rows, columns = pivots(law_gradients(form, laws, point, PRIME), PRIME)
         free = np.delete(np.arange(form.parameters), columns)
+        program = form.program(PRIME)
         found = span(
-            form.program(PRIME),
-            form.dimension(),
+            program,
+            program.dimension,
             point,
             PRIME,
             target=len(free),
@@ -60,9 +61,10 @@ def involutive_witness(form: Form, seed: int = 0) -> tuple[dict[str, object], in
     if form.parameters > MATRIX_LIMIT:
         return None
     algebra = _Algebra()
+    program = form.program(PRIME)
     fields: list[Combination] = []
     tables: list[Combination] = []
-    if form.dimension() != 1:
+    if program.dimension != 1:
         hessians = _hessians(form)
         if hessians is None or not algebra.grow(hessians):
             return None
@@ -71,7 +73,7 @@ def involutive_witness(form: Form, seed: int = 0) -> tuple[dict[str, object], in
     bound = len(algebra.basis) or 1
     generator = np.random.default_rng(seed)
     point = generator.integers(1, PRIME, form.parameters)
-    found = span(form.program(PRIME), form.dimension(), point, PRIME, target=bound, generator=generator)
+    found = span(program, program.dimension, point, PRIME, target=bound, generator=generator)
     if len(found.rows) != bound:
         return None
     listed = [[[i, j, number_json(c)] for (i, j), c in sorted(matrix.items())] for matrix in algebra.basis]
@@ -82,14 +84,14 @@ def involutive_witness(form: Form, seed: int = 0) -> tuple[dict[str, object], in
 
 def _hessians(form: Form) -> list[Matrix] | None:
     out: list[Matrix] = []
-    for index in range(form.dimension()):
+    for coordinate in form.coordinates():
         matrix: Matrix = {}
-        for monomial, c in form.coordinate(index).terms.items():
+        for monomial, c in coordinate.terms.items():
             ends = [v for v, e in monomial for _ in range(e)]
             if len(ends) != 2:
                 return None
             for i, j in ((ends[0], ends[1]), (ends[1], ends[0])):
-                matrix[i, j] = matrix.get((i, j), 0) + c
+                matrix[i, j] = tidy(matrix.get((i, j), 0) + Fraction(c, coordinate.below))
         out.append(matrix)
     return out
 

@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from ..kernel._flow import Program, brackets
+from ..kernel._flow import Program, brackets, generators, solve
 from ..kernel._modular import Residues
 from ._residues import Floats, pivots
 
@@ -106,12 +106,21 @@ def _values(
 ) -> Floats:
     """The brackets of every generator at every order, some generators at a time to bound memory."""
     out = np.empty((orders, dimension, len(columns)))
-    size = max(1, _CHUNK // (program.cost().cells * orders))
-    at, along = point, control
+    size = max(1, _CHUNK // (program.cells * orders))
+    at, along = point, np.zeros((orders, dimension), dtype=np.int64)
+    along[: len(control)] = control[:orders]
     if len(point) > _SMALL:  # whole numbers in float64 let BLAS multiply; the programs compute in what they are given
-        at, along = cast("Residues", point.astype(np.float64)), cast("Residues", control.astype(np.float64))
+        at, along = cast("Residues", at.astype(np.float64)), cast("Residues", along.astype(np.float64))
+    solution = solve(program, at, along)
     for low in range(0, dimension, size):
         part = range(low, min(low + size, dimension))
-        for order, values in enumerate(brackets(program, at, along, part, orders, prime)):
+        for order, values in enumerate(brackets(program, solution, along, part)):
             out[order, part.start : part.stop] = values[:, columns]
     return out
+
+
+def jacobian(program: Program, point: Residues) -> Residues:
+    """The gradients of all coordinates at ``point``: shape (d, D)."""
+    size = max(1, _CHUNK // program.cells)
+    parts = [range(low, min(low + size, program.dimension)) for low in range(0, program.dimension, size)]
+    return np.concatenate([generators(program, point[None, :], part)[0] for part in parts])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernel._flow import Product
+from ..kernel._flow import Product, generators, push
 from ..kernel._models import Form
 from ..kernel._modular import Residues
 from ._residues import pivots
@@ -27,23 +27,23 @@ def level_ranks(form: Form, lie_dimension: int, seed: int = 0) -> list[int] | No
         return None
     generator = np.random.default_rng(seed)
     point = generator.integers(1, PRIME, form.parameters)
-    program = form.program(PRIME, subset_times)
-    names = range(form.dimension())
+    program = form.program(PRIME)
+    names = range(program.dimension)
     first = point[None, :]
-    ranks = [_rank(program.generators(first, names)[0])]
+    ranks = [_rank(generators(program, first, names)[0])]
     while ranks[-1] < lie_dimension and len(ranks) < LEVELS_LIMIT:
         fields = len(ranks)
         rows = np.zeros((0, form.parameters))
         idle = 0
         while idle <= _PATIENCE and len(rows) < lie_dimension:
-            controls = generator.integers(0, PRIME, (fields, form.dimension()))
+            controls = generator.integers(0, PRIME, (fields, program.dimension))
             at = [_embedded(point, fields)]
             for i, control in enumerate(controls):
-                slope = program.field(at[-1], _embedded(control, fields))
+                slope = program.field(at[-1], _embedded(control, fields), subset_times)
                 at.append((at[-1] + _shifted(slope, i)) % PRIME)
-            words = program.generators(at[-1], names)
+            words = generators(program, at[-1], names, subset_times)
             for i in reversed(range(fields)):
-                pushed = program.push(at[i], _embedded(controls[i], fields), words)
+                pushed = push(program, at[i], _embedded(controls[i], fields), words, subset_times)
                 words = (words - _shifted(pushed, i)) % PRIME
             stacked = np.concatenate([rows, words.reshape(-1, form.parameters)])
             before = len(rows)

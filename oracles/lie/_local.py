@@ -8,8 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..kernel._exact import Work
 from ..kernel._models import Linear
 from ..kernel._modular import rank
+from ..kernel._rules import law_gradients
 from ._chains import chain_types
 from ._flows import span
 
@@ -82,16 +84,17 @@ def _net_for(types: list[tuple[tuple[int, ...], int]], pair: list[int]) -> tuple
 def _passing(chains: tuple[tuple[int, ...], ...]) -> dict[str, object] | None:
     """A block-diagonal point, and brackets there, at which the network made of these chains passes the sandwich."""
     widths = [sum(layer) for layer in zip(*chains, strict=True)]
-    net = Linear({"widths": list(widths), "output": "all"})
+    net = Linear(widths, "all", Work())
     if net.parameters > 3000:
         return None
     generator = np.random.default_rng(net.parameters)
     labels = [np.repeat(np.arange(len(chains)), layer) for layer in zip(*chains, strict=True)]
     joined = np.concatenate([(a[:, None] == b[None, :]).ravel() for a, b in pairwise(labels)])
     point = np.where(joined, generator.integers(1, PRIME, net.parameters), 0)
-    laws = rank(net.family({"family": "balance"}, point, PRIME), PRIME)
+    laws = rank(law_gradients(net, [{"family": "balance"}], point, PRIME), PRIME)
     target = net.parameters - laws
-    found = span(net.program(PRIME), net.dimension(), point, PRIME, target=target, generator=generator)
+    program = net.program(PRIME)
+    found = span(program, program.dimension, point, PRIME, target=target, generator=generator)
     if len(found.rows) < target:
         return None
     return {"prime": PRIME, "point": point.tolist(), **found.fields()}

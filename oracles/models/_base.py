@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Protocol, runtime_checkable
 
-from ..kernel import Polynomial
+from ..polynomials import Polynomial
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from operator import mul
 
 from .. import limits
 from ..errors import BadInput
-from ..kernel import Monomial, Polynomial
+from ..polynomials import Monomial, Polynomial
 from ..text import shown
 from ._base import Block
 from ._laws import LawFamily

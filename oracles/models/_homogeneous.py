@@ -11,7 +11,7 @@ from math import comb
 
 from .. import limits
 from ..errors import BadInput
-from ..kernel import Polynomial
+from ..polynomials import Polynomial
 from ..text import shown
 from ._base import Block
 from ._laws import LawFamily

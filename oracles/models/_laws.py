@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .. import limits
-from ..kernel import Polynomial
+from ..polynomials import Polynomial
 from ._base import Model
 from ._spec import check_terms
 

@@ -9,7 +9,7 @@ from math import prod
 
 from .. import limits
 from ..errors import BadInput
-from ..kernel import Monomial, Polynomial, Rational
+from ..polynomials import Monomial, Polynomial, Rational
 from ._base import Block
 from ._laws import LawFamily
 from ._spec import check_parameters, check_terms, no_options, wholes

@@ -8,7 +8,7 @@ from typing import cast
 
 from .. import limits
 from ..errors import BadInput, TooLarge
-from ..kernel import Polynomial, Rational
+from ..polynomials import Polynomial, Rational
 from ..text import shown
 from ..toml import nested, rational
 from ._base import Block

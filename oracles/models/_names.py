@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from itertools import accumulate
 
-from ..kernel import Monomial, Polynomial, Rational
+from ..polynomials import Monomial, Polynomial, Rational
 from ._base import Model
 from ._polynomial_map import Mask
 

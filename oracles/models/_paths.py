@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from .. import limits
 from ..errors import BadInput
-from ..kernel import Monomial, Polynomial, Rational
+from ..polynomials import Monomial, Polynomial, Rational
 from ._base import Block
 from ._graph import Group, check_groups, check_links, topological_order
 from ._laws import LawFamily

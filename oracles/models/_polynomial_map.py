@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from .. import limits
 from ..errors import BadInput
-from ..kernel import Polynomial, Rational
+from ..polynomials import Polynomial, Rational
 from ..text import shown
 from ._base import Block
 from ._laws import LawFamily

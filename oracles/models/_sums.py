@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..kernel import Monomial, Polynomial, Rational
+from ..polynomials import Monomial, Polynomial, Rational
 
 
 def pair(low: int, high: int) -> Monomial:

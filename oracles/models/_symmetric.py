@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
-from ..kernel import Polynomial
+from ..polynomials import Polynomial
 from ._base import Block
 from ._laws import LawFamily
 from ._polynomial_map import PolynomialMap, from_recipe

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..certificates import Certificate, certificate, number_json
-from ..kernel import Rational
+from ..polynomials import Rational
 
 Node = int | str | Mapping[str, object]
 """A tree as the kernel reads it: a number, ``{"x": i}``, ``{"+": [...]}``, ``{"*": [...]}`` or ``{"^": [e, n]}``."""

@@ -8,8 +8,8 @@ from itertools import islice
 from random import Random
 
 from ..certificates import Certificate, certificate, laws_json, number_json, polynomial_json
-from ..kernel import Polynomial, Rational, orthogonality
 from ..models import Model, PathLifting
+from ..polynomials import Polynomial, Rational, orthogonality
 
 _TRIES = 200
 

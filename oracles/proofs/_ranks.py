@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from ..certificates import Certificate, certificate, number_json
-from ..kernel import Rational
+from ..polynomials import Rational
 
 PRIME = 65521
 

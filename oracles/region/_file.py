@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import cast
 
 from ..errors import BadInput
-from ..kernel import Rational
 from ..models import PathLifting, parse_model
+from ..polynomials import Rational
 from ..text import shown, suggestion
 from ..toml import load, rational
 from ._region import Region, check_region, check_sizes, input_size

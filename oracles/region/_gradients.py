@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernel import Rational
+from ..polynomials import Rational
 from ._activity import Activity, Integers, activity, integer_weights
 from ._region import Region
 

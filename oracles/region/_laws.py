@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernel import Monomial, Polynomial, Rational
 from ..models import PathLifting, known_laws, parameter_name
+from ..polynomials import Monomial, Polynomial, Rational
 from ..proofs import kernel_vectors
 from ._activity import Activity, integer_weights
 from ._gradients import rank_modulo

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import TooLarge
-from ..kernel import Monomial, Polynomial, Rational
 from ..models import PolynomialMap
+from ..polynomials import Monomial, Polynomial, Rational
 from ._activity import Activity, activity
 from ._region import Region, starts
 

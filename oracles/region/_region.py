@@ -9,8 +9,8 @@ from math import lcm
 from typing import NamedTuple
 
 from ..errors import BadInput, TooLarge
-from ..kernel import Rational
 from ..models import PathLifting
+from ..polynomials import Rational
 
 PARAMETERS = 5_000
 """The largest number of parameters of a network whose region is examined."""

@@ -8,9 +8,9 @@ from random import Random
 from typing import Literal
 
 from ..certificates import Certificate
-from ..kernel import Rational
 from ..lie import find_completeness
 from ..models import PathLifting
+from ..polynomials import Rational
 from ._activity import Activity, activity
 from ._gradients import PRIME, exact_rank, modular_rank, rank_modulo
 from ._laws import (

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import Model
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import Matrix, Node
     from ...simulations import Loss, Objective
     from ...simulations.integrators import Method
@@ -350,8 +350,8 @@ def norm_check(case: Case) -> Residual:
 
 def first_layer_norm() -> Polynomial:
     """``|U1|_F^2`` of the network of the simulation: no law."""
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import parse_model
+    from ...oracles.polynomials import Polynomial
 
     return Polynomial([(((k, 2),), 1) for k in range(parse_model(NETWORK).blocks[0].size)])
 

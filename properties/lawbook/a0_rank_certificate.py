@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import Model
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import Node
 
 Word = Any
@@ -65,7 +65,7 @@ def law_fields(spec: str) -> tuple[Mapping[int, Polynomial], ...]:
 
 def bracket(left: Mapping[int, Polynomial], right: Mapping[int, Polynomial]) -> dict[int, Polynomial]:
     """``[X, Y] = DX Y - DY X``, by differentiation."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     total: dict[int, Polynomial] = {}
     for first, second, sign in ((left, right, 1), (right, left, -1)):
@@ -309,7 +309,7 @@ def combinations_of(spec: str, seed: int) -> tuple[Mapping[int, Polynomial], ...
     """Three combinations of the generators with random coefficients, none zero: all nested brackets occur in theirs."""
     from random import Random
 
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     random = Random(seed)
     fields: list[Mapping[int, Polynomial]] = []

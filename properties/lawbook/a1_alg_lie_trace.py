@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Polynomial
     from ...oracles.lie import Completeness
     from ...oracles.models import Model
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import Matrix
 
 LEVELS = {"5-5-4-4-5": (24, 46), "2-4-5-2-2": (4, 9, 13, 14), "2-4-5-2": (4, 8, 12, 13), "4-5-2": (8, 15)}
@@ -465,7 +465,7 @@ def check_brackets(case: Brackets) -> Residual:
 
 def _expanded(model: Model, word: Word) -> dict[int, Polynomial]:
     """The bracket as polynomials, by variable."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     gradients = [model.coordinates()[index].gradient() for index in word]
 

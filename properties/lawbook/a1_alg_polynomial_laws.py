@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Monomial, Polynomial
     from ...oracles.lie import Completeness
     from ...oracles.models import Model, PolynomialMap
+    from ...oracles.polynomials import Monomial, Polynomial
     from ...oracles.proofs import Matrix, Node
 
 KNOWN: dict[str, tuple[int, tuple[str, ...]]] = {
@@ -61,8 +61,8 @@ class MapCase:
 
     def model(self) -> PolynomialMap:
         """The map as a model."""
-        from ...oracles.kernel import Polynomial
         from ...oracles.models import Block, PolynomialMap
+        from ...oracles.polynomials import Polynomial
 
         polynomials: list[Polynomial] = []
         for terms in self.coordinates:
@@ -100,7 +100,7 @@ def system(model: Model, unknowns: Sequence[Monomial]) -> list[list[int]]:
 
     Nothing here is shared with ``oracles.laws``, which solves the same systems sparsely.
     """
-    from ...oracles.kernel import Polynomial, orthogonality
+    from ...oracles.polynomials import Polynomial, orthogonality
 
     coordinates = model.coordinates()
     rows: dict[tuple[int, Monomial], dict[int, int]] = {}
@@ -229,7 +229,7 @@ def _skew_form(sign: int) -> Certificate:
 
 def determinant() -> Polynomial:
     """det P for 1-3-2: the rows are u, which is U1, and the two columns of U2."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     rows = [[0, 1, 2], [3, 5, 7], [4, 6, 8]]
     total = Polynomial()
@@ -243,7 +243,7 @@ def determinant() -> Polynomial:
 
 def permanent() -> Polynomial:
     """The terms of det P, all with the sign +."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     return Polynomial((monomial, c * c) for monomial, c in determinant().terms.items())
 
@@ -381,7 +381,7 @@ def check_floats(case: PointCase) -> Residual:
 
 
 def _dense_gradient(polynomial: Polynomial, parameters: int) -> list[Polynomial]:
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     gradient = polynomial.gradient()
     return [gradient.get(variable, Polynomial()) for variable in range(parameters)]

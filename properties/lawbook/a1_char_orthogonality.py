@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import Model
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import Node
     from ...simulations import DataLoss, ReluNetwork
     from ..strategies import DataSet, OutputLoss
@@ -388,8 +388,8 @@ def autograd(case: FloatCase, start: Any) -> Any:
 
 def dropped_bias_check(case: Case) -> Residual:
     """The wrong statement: the law of a neuron needs only its weights, not its bias."""
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import PathLifting
+    from ...oracles.polynomials import Polynomial
 
     model = model_of(case.spec)
     assert isinstance(model, PathLifting)
@@ -442,7 +442,7 @@ def one_neuron() -> SearchStrategy[FloatCase]:
 
 def flipped_sign() -> Certificate:
     """``U1^T U1 + U2 U2^T`` instead of the difference, first entry, for linear:2-3-2."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import find_refutation
 
     law = balances("linear:2-3-2")[0]
@@ -454,7 +454,7 @@ def flipped_sign() -> Certificate:
 
 def doubled() -> Certificate:
     """The claim that the squares of incoming weights minus twice those of outgoing weights are a law of relu:2-3-2."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import conserved
 
     law = balances("relu:2-3-2")[0]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Rational
+    from ...oracles.polynomials import Rational
 
 SHAPES = ((1, 3, 1), (1, 4, 2), (4, 5, 2), (2, 3, 2, 2), (1, 5, 2, 1), (1, 5, 1, 4, 1))
 """Widths whose ranks are certified one by one; most have a hidden layer wider than its two neighbours together."""
@@ -414,8 +414,8 @@ def wrong_rank() -> Certificate:
 
 def refuted_sum() -> Certificate:
     """A point at which an entry of U_1^T U_1 + U_2 U_2^T changes."""
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import DeepLinear
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import find_refutation
 
     squares = sum((Polynomial.variable(k) ** 2 for k in (0, 2, 4, 5)), Polynomial())

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import PolynomialMap
+    from ...oracles.polynomials import Polynomial
     from ...simulations import Objective
     from ..strategies import DataSet
 
@@ -31,22 +31,22 @@ DRIFT = 1e-40
 
 def balance() -> Polynomial:
     """``u^2 - |v|^2``, the law of the network."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     return Polynomial([(((0, 2),), 1), (((1, 2),), -1), (((2, 2),), -1)])
 
 
 def blind_direction() -> Polynomial:
     """``3 v_2 - 4 v_1``: the input (3, 4) of data set A does not see it."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     return Polynomial([(((1, 1),), -4), (((2, 1),), 3)])
 
 
 def one_sample() -> PolynomialMap:
     """What a loss on the input (3, 4) alone can see of the network."""
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import PolynomialMap, parse_model
+    from ...oracles.polynomials import Polynomial
 
     seen = Polynomial([(((0, 1), (1, 1)), 3), (((0, 1), (2, 1)), 4)])
     return PolynomialMap("one-sample", parse_model(NETWORK).blocks, (seen,))
@@ -123,7 +123,7 @@ def local_identity() -> Certificate:
 
 def mixed_law() -> Polynomial:
     """The difference of the products of the first two and the last two of four parameters."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     return Polynomial([(((0, 1), (1, 1)), 1), (((2, 1), (3, 1)), -1)])
 

@@ -105,8 +105,8 @@ def certified(n: int, m: int, r: int, p: int) -> Completeness:
 
 def two_terms(p: int, q: int) -> PolynomialMap:
     """u sigma(v x) with sigma(t) = t^p + t^q: its coefficients u v^p and u v^q."""
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import Block, PolynomialMap
+    from ...oracles.polynomials import Polynomial
 
     u, v = Polynomial.variable(0), Polynomial.variable(1)
     return PolynomialMap(f"u ((v x)^{p} + (v x)^{q})", (Block("u", (1,)), Block("v", (1,))), (u * v**p, u * v**q))
@@ -423,7 +423,7 @@ def training(profile: Profile) -> SimulationResult:
     """Gradient descent on U sigma(V^T x) with the same data and start for powers and for tanh, SiLU and softplus."""
     import numpy as np
 
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
     from ...simulations import EULER, integrate
     from ...simulations.integrators import euler_drift, rounding_drift
 
@@ -488,8 +488,8 @@ def training(profile: Profile) -> SimulationResult:
 
 def refuted_next() -> Certificate:
     """A point at which v^2 - 3 u^2 changes for the activation t^2."""
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import parse_model
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import find_refutation
 
     u, v = Polynomial.variable(0), Polynomial.variable(1)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Polynomial
     from ...oracles.lie import Completeness
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import Node
     from .a0_rank_certificate import WordCase
 
@@ -122,7 +122,7 @@ def _minus(left: Planar, right: Planar) -> dict[tuple[int, int], Node]:
 
 def scalar_laws() -> list[Polynomial]:
     """The four quadratic laws of linear:1-2-1: the entries of Delta, and ``u_1 v_2 - u_2 v_1``."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     def pair(i: int, j: int) -> Polynomial:
         return Polynomial.variable(i) * Polynomial.variable(j)
@@ -390,8 +390,8 @@ def four_laws_claimed() -> Certificate:
 
 def one_point_refuted() -> Certificate:
     """``u - v`` is orthogonal to W at (1, 1) for phi = u v, and moves elsewhere."""
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import parse_model
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import find_refutation
 
     refutation = find_refutation(parse_model("linear:1-1-1"), Polynomial.variable(0) - Polynomial.variable(1))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
 Vector = tuple[Fraction, ...]
 Name = Literal["squared", "Kullback-Leibler", "logistic", "cross-entropy", "y z^2/2"]
@@ -143,7 +143,7 @@ def any_labels() -> Certificate:
 
 def column_sums() -> list[Polynomial]:
     """The sums of the columns of U1 for linear:2-2-2."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     return [Polynomial([(((j, 1),), 1), (((2 + j, 1),), 1)]) for j in (0, 1)]
 

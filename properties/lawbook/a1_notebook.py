@@ -482,8 +482,8 @@ def one_law_more() -> Certificate:
 
 def without_bias() -> Certificate:
     """The balance of the first hidden neuron of the first biased row, without its bias, refuted."""
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import PathLifting
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import find_refutation
 
     spec = next(row.spec for row in notebook_rows() if row.bias)

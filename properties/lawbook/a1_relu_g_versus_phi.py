@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Rational
     from ...oracles.models import PathLifting
+    from ...oracles.polynomials import Rational
     from ...oracles.region import Region, RegionReport
 
 FIRST = (5, -7, 3, 4, 5, -11)

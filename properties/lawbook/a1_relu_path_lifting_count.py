@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Polynomial, Rational
     from ...oracles.lie import Completeness
     from ...oracles.models import PathLifting
+    from ...oracles.polynomials import Polynomial, Rational
 
 KNOWN = (
     ("relu:2-3-2", 12, 9, 3),
@@ -188,7 +188,7 @@ def derivation() -> Iterator[Step]:
 
 def bracket_identity(sign: int) -> Certificate:
     """``x0^2 [grad p, grad q] = q grad p - p grad q`` for p = x0 x1 x2, q = x0 x3 x4; ``sign`` spoils the last term."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import identity
 
     x = [Polynomial.variable(k) for k in range(5)]
@@ -480,7 +480,7 @@ def masks(network: Any, point: Any, inputs: Sequence[Sequence[Rational]]) -> Any
 
 def refuted_without_bias() -> Certificate:
     """A point at which |v|^2 - |u|^2 changes where the neuron has a bias."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import find_refutation
 
     model = read("relu:1-1-1+bias")

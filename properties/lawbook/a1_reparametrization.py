@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Monomial, Polynomial, Rational
     from ...oracles.models import PathLifting
+    from ...oracles.polynomials import Monomial, Polynomial, Rational
     from ...oracles.proofs import Node
     from ...oracles.region import RegionReport
     from ..strategies import DataSet, Kind
@@ -492,7 +492,7 @@ def deep_report(kind: str) -> RegionReport:
 
 def extra_law() -> Polynomial:
     """``v_1 v_2 - u_1 u_2`` of relu:1-2-1: conserved by the network while both v_j are positive."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     return Polynomial([(((0, 1), (1, 1)), 1), (((2, 1), (3, 1)), -1)])
 

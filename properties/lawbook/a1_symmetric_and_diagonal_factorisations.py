@@ -664,8 +664,8 @@ def momentum_flow(profile: Profile) -> SimulationResult:
 
 def minor_moves() -> Certificate:
     """A point at which the minor p_12 of symmetric:2-3 changes."""
-    from ...oracles.kernel import Polynomial
     from ...oracles.models import parse_model
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import find_refutation
 
     U = [[Polynomial.variable(i * 3 + j) for j in range(3)] for i in range(2)]

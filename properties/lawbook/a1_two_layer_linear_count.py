@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Polynomial
     from ...oracles.lie import Completeness
+    from ...oracles.polynomials import Polynomial
 
 KNOWN = (
     (1, 1, 1, 2, 1, 1, 1),
@@ -376,7 +376,7 @@ def certified_flow_keeps_delta(profile: Profile) -> SimulationResult:
 
 def wrong_law(n: int, r: int) -> Polynomial:
     """``(U^T U - 2 V^T V)[1,1]`` for m = 1."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     total = Polynomial.variable(n * r) ** 2
     return sum((Polynomial.variable(i * r) ** 2 for i in range(n)), total.scaled(-2))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from ...oracles.certificates import Certificate
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
     from ...oracles.proofs import Matrix, Node
 
 KNOWN = {(1, 1): 1, (1, 2): 3, (2, 2): 6, (2, 3): 10, (1, 4): 10}
@@ -275,7 +275,7 @@ def check_brackets(case: Case) -> Residual:
 
 def _gradient_field(coordinates: Sequence[Polynomial], weights: Rows) -> dict[int, Polynomial]:
     """``grad <weights, phi>``, by variable."""
-    from ...oracles.kernel import Polynomial
+    from ...oracles.polynomials import Polynomial
 
     flat = [w for row in weights for w in row]
     total = Polynomial()

@@ -7,8 +7,8 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from random import Random
 
-from ...oracles.kernel import Rational
 from ...oracles.models import Block, DeepLinear, Model
+from ...oracles.polynomials import Rational
 
 Point = tuple[Fraction, ...]
 Stack = tuple[tuple[int, ...], ...]

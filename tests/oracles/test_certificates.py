@@ -18,7 +18,7 @@ from flowlaw.oracles.certificates import (
     write_text,
 )
 from flowlaw.oracles.errors import BadInput
-from flowlaw.oracles.kernel import Polynomial
+from flowlaw.oracles.polynomials import Polynomial
 
 
 def test_a_certificate_has_one_text() -> None:

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from flowlaw.oracles.errors import BadInput, TooLarge
-from flowlaw.oracles.kernel import Rational, verify
+from flowlaw.oracles.kernel import verify
 from flowlaw.oracles.models import PathLifting, parse_model
+from flowlaw.oracles.polynomials import Rational
 from flowlaw.oracles.region import (
     Region,
     RegionReport,

@@ -120,7 +120,7 @@ def test_mutants_are_caught_in_three_ways() -> None:
 
 
 def _flipped(law: Any) -> Any:
-    from flowlaw.oracles.kernel import Polynomial
+    from flowlaw.oracles.polynomials import Polynomial
 
     return Polynomial({monomial: abs(c) for monomial, c in law.terms.items()})
 

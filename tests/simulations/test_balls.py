@@ -14,8 +14,8 @@ pytest.importorskip("flint", reason="certified flows need python-flint")
 from flint import arb, arb_mat, ctx, fmpq, fmpz
 
 from flowlaw.oracles.errors import BadInput, TooLarge
-from flowlaw.oracles.kernel import Polynomial
 from flowlaw.oracles.models import DeepLinear, known_laws, parse_model
+from flowlaw.oracles.polynomials import Polynomial
 from flowlaw.simulations import CertifiedFlow, Enclosure, Loss, Objective, balls, certified_flow, certify, odefun_flow
 from flowlaw.simulations._hessian import positive_definite
 from flowlaw.simulations._taylor import Piece, taylor, to_fixed

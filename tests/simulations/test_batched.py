@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from flowlaw.oracles.errors import BadInput
-from flowlaw.oracles.kernel import Polynomial
 from flowlaw.oracles.models import DeepLinear, known_laws, layered
+from flowlaw.oracles.polynomials import Polynomial
 from flowlaw.simulations import (
     CompiledPolynomials,
     DeviceMissing,

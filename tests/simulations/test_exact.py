@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowlaw.oracles.errors import BadInput, TooLarge
-from flowlaw.oracles.kernel import Polynomial
 from flowlaw.oracles.models import DeepLinear, known_laws, layered, parse_model
+from flowlaw.oracles.polynomials import Polynomial
 from flowlaw.simulations import DataLoss, Loss, Objective, ReluNetwork, exact_steps, step_residuals
 
 SPECS = ["linear:2-2-2", "linear:1-3-2", "linear:2-1-2-1", "relu:2-3-1+bias", "relu:1-2-2-1", "monomial:3"]

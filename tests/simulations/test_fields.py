@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowlaw.oracles.errors import BadInput
-from flowlaw.oracles.kernel import Polynomial
 from flowlaw.oracles.models import parse_model
+from flowlaw.oracles.polynomials import Polynomial
 from flowlaw.simulations import CompiledPolynomials, FloatField, Loss, Objective, float_point, roundoff_bound
 from flowlaw.simulations.fields import gamma, unit_roundoff
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from flowlaw.oracles.errors import BadInput
-from flowlaw.oracles.kernel import Polynomial
 from flowlaw.oracles.models import DeepLinear, known_laws
+from flowlaw.oracles.polynomials import Polynomial
 from flowlaw.simulations import (
     ADAPTIVE,
     EULER,

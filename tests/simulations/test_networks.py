@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowlaw.oracles.errors import BadInput
-from flowlaw.oracles.kernel import Rational
 from flowlaw.oracles.models import Group, PathLifting, known_laws, layered
+from flowlaw.oracles.polynomials import Rational
 from flowlaw.simulations import EULER, MIDPOINT, DataLoss, ReluNetwork, drift_ladder, integrate, rounding_drift
 
 rationals = st.builds(Fraction, st.integers(-9, 9), st.integers(1, 4))

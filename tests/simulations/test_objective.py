@@ -4,8 +4,8 @@ from random import Random
 import pytest
 
 from flowlaw.oracles.errors import BadInput
-from flowlaw.oracles.kernel import Polynomial, Rational
 from flowlaw.oracles.models import DeepLinear, Model, layered, parse_model
+from flowlaw.oracles.polynomials import Polynomial, Rational
 from flowlaw.simulations import Loss, Objective
 
 MODELS = [

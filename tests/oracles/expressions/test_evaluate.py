@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from flowlaw.oracles.errors import BadInput, TooLarge
 from flowlaw.oracles.expressions import Matrix, evaluate, parse
-from flowlaw.oracles.kernel import Rational
 from flowlaw.oracles.models import Block, PolynomialMap, parse_model
+from flowlaw.oracles.polynomials import Rational
 
 MODEL = parse_model("linear:2-3-2")
 POINT: tuple[Rational, ...] = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, Fraction(1, 2))

@@ -20,9 +20,10 @@ from typing import Any
 import truth
 
 from flowlaw.oracles.certificates import canonical
-from flowlaw.oracles.kernel import Polynomial, verify_text
+from flowlaw.oracles.kernel import verify_text
 from flowlaw.oracles.lie import find_completeness
 from flowlaw.oracles.models import known_laws, parse_model
+from flowlaw.oracles.polynomials import Polynomial
 from flowlaw.oracles.proofs import (
     add,
     conserved,

@@ -179,6 +179,26 @@ CASES: dict[str, Callable[[], str]] = {
         },
     ),
     "20,000 families": lambda: dense(linear([30, 30, 30]), 1800, BALANCE * 20_000, dimension=900),
+    "20,000 families of path balances": lambda: dense(
+        layered([100, 100, 100]), 20_000, [{"family": "neuron-balance"}] * 20_000, dimension=1
+    ),
+    "20 controls of a wide network": lambda: complete(
+        linear([400, 1, 400]),
+        800,
+        [],
+        {
+            "rule": "dense",
+            **evidence(800, 1, 200),
+            "controls": [[[1] * 160_000]] * 20,
+            "rows": [[i, 0, 0] for i in range(20)],
+        },
+    ),
+    "20,000 scalar blocks": lambda: dense(
+        linear([1, 99, 100, 1]),
+        10_099,
+        [{"family": "block-first-integrals", "from": 0, "to": 3}] * 20_000,
+        dimension=1,
+    ),
     "200 orders through 64 layers": lambda: dense(linear([1] * 65), 64, BALANCE, dimension=1, orders=200, rows=60),
     "200 orders of a wide network": lambda: dense(
         linear([99] * 3), 19_602, BALANCE, dimension=9801, orders=200, rows=99

@@ -7,10 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from flowlaw.oracles.kernel import Polynomial
 from flowlaw.oracles.laws import functional_rank, polynomial_laws
 from flowlaw.oracles.laws._evaluate import PRIME, terms
 from flowlaw.oracles.models import parse_model
+from flowlaw.oracles.polynomials import Polynomial
 
 X, Y, Z = (Polynomial.variable(i) for i in range(3))
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flowlaw.oracles.kernel import orthogonality
 from flowlaw.oracles.laws import RULES, Rule, _solve, functional_rank, polynomial_laws
 from flowlaw.oracles.laws._system import Entries, equations, starts
 from flowlaw.oracles.models import parse_model
+from flowlaw.oracles.polynomials import orthogonality
 from flowlaw.properties._notebook import Row, notebook_rows
 
 HERE = Path(__file__).parent

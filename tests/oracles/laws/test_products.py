@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from flowlaw.oracles.errors import TooLarge
-from flowlaw.oracles.kernel import Polynomial
 from flowlaw.oracles.laws import _products, polynomial_laws, up_to
 from flowlaw.oracles.laws._products import new_generators, products
 from flowlaw.oracles.models import parse_model
+from flowlaw.oracles.polynomials import Polynomial
 
 
 def test_products_of_a_degree_are_the_multisets_of_generators_with_that_sum() -> None:

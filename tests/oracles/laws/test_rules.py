@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowlaw.oracles.errors import TooLarge
-from flowlaw.oracles.kernel import Polynomial, orthogonality
 from flowlaw.oracles.laws import polynomial_laws, sampled_quadratic_bound, up_to
 from flowlaw.oracles.models import DeepLinear, Group, Model, PathLifting, parse_model
+from flowlaw.oracles.polynomials import Polynomial, orthogonality
 
 
 @st.composite

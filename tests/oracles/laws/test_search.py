@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowlaw.oracles.errors import FlowlawError
-from flowlaw.oracles.kernel import Monomial, Polynomial, Rational, orthogonality
 from flowlaw.oracles.laws import _identity, _search, _solve, _system, functional_rank, polynomial_laws, up_to
 from flowlaw.oracles.laws._flat import flatten
 from flowlaw.oracles.laws._gradings import classes, sign_codes
 from flowlaw.oracles.laws._system import Entries, equations, monomials
 from flowlaw.oracles.models import Block, Model, PolynomialMap, parse_model
+from flowlaw.oracles.polynomials import Monomial, Polynomial, Rational, orthogonality
 
 
 def rank(vectors: Sequence[dict[Any, Rational]]) -> int:

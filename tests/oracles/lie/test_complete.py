@@ -9,9 +9,10 @@ import pytest
 import flowlaw
 from flowlaw.oracles.certificates import canonical
 from flowlaw.oracles.errors import FlowlawError, TooLarge
-from flowlaw.oracles.kernel import Polynomial, verify_text
+from flowlaw.oracles.kernel import verify_text
 from flowlaw.oracles.lie import Completeness, balance_rank, find_completeness
 from flowlaw.oracles.models import Block, DeepLinear, PolynomialMap, layered, parse_model
+from flowlaw.oracles.polynomials import Polynomial
 
 assert flowlaw.__file__ is not None
 CASES = Path(flowlaw.__file__).parent / "properties" / "lawbook" / "data" / "a1-notebook-cases.csv"

@@ -1,12 +1,15 @@
 """The pieces of the search: elimination, chains, flows and levels."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from flint import nmod_mat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowlaw.oracles.kernel._flow import brackets
+from flowlaw.oracles.kernel._flow import Program, brackets, solve
 from flowlaw.oracles.kernel._models import read_model
 from flowlaw.oracles.lie import level_ranks
 from flowlaw.oracles.lie._chains import chain_types
@@ -44,6 +47,13 @@ def test_wide_networks_have_few_types_of_chains(widths: tuple[int, ...]) -> None
     assert len(chain_types(widths, widen_partial=True)) <= 5
 
 
+def followed(program: Program, start: Any, control: Any, chosen: Sequence[int], orders: int) -> list[Any]:
+    """Brackets with a control, order by order."""
+    covector = np.zeros((orders, program.dimension), dtype=np.int64)
+    covector[: len(control)] = control[:orders]
+    return list(brackets(program, solve(program, start, covector), covector, chosen))
+
+
 @pytest.mark.parametrize(
     "spec", ["linear:2-2-2", "linear:5-5-2", "linear:2-5-4", "linear:2-3-3-2", "homogeneous:2-3-2+degree2"]
 )
@@ -52,13 +62,13 @@ def test_a_span_names_rows_and_columns_of_a_minor_that_is_not_singular(spec: str
     generator = np.random.default_rng(7)
     point = generator.integers(1, PRIME, form.parameters)
     program = form.program(PRIME)
-    found = span(program, form.dimension(), point, PRIME, target=form.parameters, generator=generator)
+    found = span(program, program.dimension, point, PRIME, target=form.parameters, generator=generator)
     rows: list[list[int]] = []
     for control, order, name in found.rows:
-        values = list(brackets(program, point, np.array(found.controls[control]), [name], order + 1, PRIME))
+        values = followed(program, point, np.array(found.controls[control]), [name], order + 1)
         rows.append(values[order][0][found.columns].tolist())
     size = len(found.rows)
-    assert size == len(found.columns) > form.dimension()
+    assert size == len(found.columns) > program.dimension
     assert nmod_mat(size, size, [c for row in rows for c in row], PRIME).rank() == size
     assert 1 + max(order for _, order, _ in found.rows) == found.orders
 
@@ -69,7 +79,7 @@ def test_one_control_can_hide_directions_that_a_second_one_shows() -> None:
     generator = np.random.default_rng(0)
     point = generator.integers(1, PRIME, form.parameters)
     constant = generator.integers(1, PRIME, (1, 8))
-    values = np.concatenate(list(brackets(form.program(PRIME), point, constant, range(8), 12, PRIME)))
+    values = np.concatenate(followed(form.program(PRIME), point, constant, range(8), 12))
     assert len(pivots(values, PRIME)[0]) < 15
     found = span(form.program(PRIME), 8, point, PRIME, target=15, generator=generator)
     assert len(found.rows) == 15

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowlaw.oracles.errors import BadInput, TooLarge
-from flowlaw.oracles.kernel import Polynomial, Rational
 from flowlaw.oracles.kernel._models import Paths, read_model
 from flowlaw.oracles.models import (
     Block,
@@ -26,6 +25,7 @@ from flowlaw.oracles.models import (
     layered,
     parse_model,
 )
+from flowlaw.oracles.polynomials import Polynomial, Rational
 
 PRIME = 2**31 - 1
 
@@ -257,13 +257,14 @@ def test_the_kernel_numbers_parameters_and_coordinates_in_the_same_way(spec: str
     form = read_model(model.kernel_form())
     assert form.parameters == model.parameters
     coordinates = model.coordinates()
-    assert form.dimension() == len(coordinates)
+    assert form.program(101).dimension == len(coordinates)
     if isinstance(form, Paths):
-        assert [sorted(path) for path in form.coordinates()] == [
+        assert [sorted(path) for path in form.paths()] == [
             [variable for variable, _ in monomial] for (monomial,) in (phi.terms for phi in coordinates)
         ]
     else:
-        assert [form.coordinate(i) for i in range(len(coordinates))] == list(coordinates)
+        read = [form.coordinate(i) for i in range(len(coordinates))]
+        assert [Polynomial(one.terms).scaled(Fraction(1, one.below)) for one in read] == list(coordinates)
 
 
 @st.composite

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowlaw.oracles.errors import BadInput, TooLarge
-from flowlaw.oracles.kernel import orthogonality
 from flowlaw.oracles.models import PolynomialMap, law_text, parse_model
+from flowlaw.oracles.polynomials import orthogonality
 
 
 def written(folder: Path, text: str) -> str:

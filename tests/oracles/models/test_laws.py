@@ -8,8 +8,8 @@ import pytest
 
 from flowlaw.oracles.errors import TooLarge
 from flowlaw.oracles.expressions import evaluate, parse
-from flowlaw.oracles.kernel import Polynomial, orthogonality
 from flowlaw.oracles.models import Block, PolynomialMap, known_laws, law_tex, law_text, parameter_name, parse_model
+from flowlaw.oracles.polynomials import Polynomial, orthogonality
 
 FAMILIES: list[tuple[str, dict[str, int]]] = [
     ("linear:4-5-2", {"balance": 15}),

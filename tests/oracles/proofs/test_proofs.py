@@ -10,8 +10,9 @@ from flint import fmpq, fmpq_mat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowlaw.oracles.kernel import Polynomial, Rational, orthogonality, verify
+from flowlaw.oracles.kernel import verify
 from flowlaw.oracles.models import known_laws, parse_model
+from flowlaw.oracles.polynomials import Polynomial, Rational, orthogonality
 from flowlaw.oracles.proofs import (
     Matrix,
     add,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowlaw.oracles.kernel import Polynomial
+from flowlaw.oracles.polynomials import Polynomial
 from flowlaw.properties.lawbook import a0_rank_certificate as entry
 
 X, Y = Polynomial.variable(0), Polynomial.variable(1)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from flowlaw.oracles.kernel import orthogonality
 from flowlaw.oracles.models import DeepLinear, known_laws
+from flowlaw.oracles.polynomials import orthogonality
 from flowlaw.properties.lawbook.a1_two_layer_linear_count import generator_fields, law_gradients, rank, two, wrong_law
 from flowlaw.properties.lawbook.a1_two_layer_linear_lie_algebra import generated, tangent_fields, units
 from flowlaw.properties.lawbook.a1_two_layer_linear_rank_deficient import KNOWN, Case, example, restricted

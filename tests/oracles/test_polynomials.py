@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowlaw.oracles.kernel import Monomial, Polynomial, Rational, orthogonality
+from flowlaw.oracles.polynomials import Monomial, Polynomial, Rational, orthogonality
 
 sympy: Any = import_module("sympy")  # untyped
 VARIABLES = 4

@@ -1,4 +1,4 @@
-"""Sparse polynomials over Q: the exact values that certificates are made of.
+"""Sparse polynomials over Q: the values that models, laws and derivations are made of. The kernel has its own.
 
 A monomial is a sorted tuple of ``(variable, exponent)`` pairs with positive exponents; the constant monomial is
 ``()``. A coefficient is an ``int`` where it is whole and a ``Fraction`` otherwise, so that the common case stays fast.

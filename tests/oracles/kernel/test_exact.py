@@ -1,0 +1,126 @@
+"""The kernel's polynomials against those of the search, which are compared with sympy elsewhere."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import gcd
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowlaw.oracles.certificates import polynomial_json
+from flowlaw.oracles.kernel._exact import (
+    ONE,
+    PAIR_WORK,
+    Polynomial,
+    Work,
+    at_point,
+    combine,
+    equal,
+    inner,
+    number,
+    read_polynomial,
+    size,
+    slopes,
+    variable,
+    words,
+)
+from flowlaw.oracles.kernel._read import Rejected
+from flowlaw.oracles.polynomials import Polynomial as Reference
+from flowlaw.oracles.polynomials import Rational, orthogonality
+
+VARIABLES = 4
+numbers = st.one_of(st.integers(-9, 9), st.fractions(-9, 9, max_denominator=7), st.integers(-(2**70), 2**70))
+monomials = st.dictionaries(st.integers(0, VARIABLES - 1), st.integers(1, 3), max_size=3).map(
+    lambda powers: tuple(sorted(powers.items()))
+)
+references = st.dictionaries(monomials, numbers, max_size=5).map(Reference)
+points = st.lists(numbers, min_size=VARIABLES, max_size=VARIABLES)
+
+
+def as_read(reference: Reference) -> Polynomial:
+    return read_polynomial(polynomial_json(reference), "a law", VARIABLES, 100)
+
+
+def same(found: Polynomial, expected: Reference) -> bool:
+    assert all(type(c) is int and c for c in found.terms.values())
+    assert found.below > 0
+    return Reference(found.terms) == expected.scaled(found.below)
+
+
+@given(references)
+def test_polynomials_are_read_as_written_with_the_least_denominator(a: Reference) -> None:
+    read = as_read(a)
+    assert same(read, a)
+    assert gcd(read.below, *read.terms.values()) == 1
+
+
+@given(st.lists(st.tuples(references, references), max_size=4))
+def test_sums_of_products_are_those_of_the_search(pairs: list[tuple[Reference, Reference]]) -> None:
+    expected = Reference()
+    for a, b in pairs:
+        expected = expected + a * b
+    assert same(combine([(as_read(a), as_read(b)) for a, b in pairs], Work()), expected)
+
+
+@given(references, references)
+def test_polynomials_are_equal_exactly_when_their_difference_vanishes(a: Reference, b: Reference) -> None:
+    assert equal(as_read(a), as_read(b), Work()) == (a == b)
+    doubled = as_read(a + a)
+    assert equal(combine([(doubled, number(Fraction(1, 2)))], Work()), as_read(a), Work())
+
+
+@given(references, references, st.sets(st.integers(0, VARIABLES - 1)))
+def test_gradients_and_their_inner_products_are_those_of_the_search(
+    a: Reference, b: Reference, among: set[int]
+) -> None:
+    of_a, of_b = slopes(as_read(a), Work()), slopes(as_read(b), Work())
+    assert of_a.keys() == a.gradient().keys()
+    assert all(same(slope, a.derivative(index)) for index, slope in of_a.items())
+    assert slopes(as_read(a), Work(), among) == {index: of_a[index] for index in of_a.keys() & among}
+    assert same(inner(of_a, of_b, Work()), orthogonality(a, b))
+
+
+@given(references, points)
+def test_values_are_exact(a: Reference, point: Sequence[Rational]) -> None:
+    found = at_point(as_read(a), point, Work())
+    assert found.terms.keys() <= {()}
+    assert found.constant() == a.evaluate(point)
+
+
+def test_constants_and_variables() -> None:
+    assert number(0) == Polynomial({})
+    assert number(Fraction(-3, 2)) == Polynomial({(): -3}, 2)
+    assert number(Fraction(-3, 2)).constant() == Fraction(-3, 2)
+    assert variable(3) == Polynomial({((3, 1),): 1})
+    assert combine([], Work()) == Polynomial({})
+
+
+# Paid arithmetic
+
+
+def test_work_runs_out() -> None:
+    work = Work(10)
+    work.spend(10)
+    with pytest.raises(Rejected, match="more work"):
+        work.spend(1)
+
+
+def test_the_size_of_a_polynomial_counts_terms_variables_and_words() -> None:
+    assert size({}) == 0
+    assert size({((0, 1), (1, 5)): 2**64, (): 1}) == 5
+    assert (words(0), words(2**63 - 1), words(2**64), words(-(2**128))) == (0, 0, 1, 2)
+
+
+def test_a_product_is_paid_for_before_it_is_made() -> None:
+    left, right = Polynomial({((0, 1),): 1, (): 2**64}), Polynomial({((1, 1),): 1})
+    exactly = PAIR_WORK + 4 * 2
+    combine([(left, right)], Work(exactly))
+    with pytest.raises(Rejected, match="more work"):
+        combine([(left, right)], Work(exactly - 1))
+
+
+def test_denominators_are_paid_for_by_their_length() -> None:
+    long = Polynomial({(): 1}, 2**6400 + 1)
+    with pytest.raises(Rejected, match="more work"):
+        combine([(long, ONE), (Polynomial({(): 1}, 2**6400 - 1), ONE)], Work(20_000))
