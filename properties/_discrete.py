@@ -8,14 +8,14 @@ the residual shows comes from the run. Bound: with every term off by at most ``n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from fractions import Fraction
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from ..oracles.dynamics import (
     Affine,
     Charge,
+    Grouped,
     Law,
     Leaves,
     Moment,
@@ -25,10 +25,12 @@ from ..oracles.dynamics import (
     Vector,
     charge_of,
     magnitude,
+    rational_root,
+    root,
     run,
 )
 from ._symmetric import Family, targets, to_arrays, to_exact
-from ._theorem import Residual, Skipped
+from ._theorem import Residual
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -104,8 +106,17 @@ class Case:
 
 def shown_optimizer(optimizer: Any) -> str:
     """An optimizer without the hyper-parameters that are off, and with fractions as people write them."""
-    shown = [(f.name, getattr(optimizer, f.name)) for f in fields(optimizer)]
-    return f"{type(optimizer).__name__}({', '.join(f'{k}={v}' for k, v in shown if v is not False and v != 0)})"
+    if isinstance(optimizer, Grouped):
+        return f"groups {', '.join(map(shown_optimizer, optimizer.groups))} of tensors {optimizer.members}"
+    shown = [(f.name, getattr(optimizer, f.name)) for f in fields(optimizer) if f.name != "root"]
+    chosen = [(k, v) for k, v in shown if v is not None and v is not False and v != 0]
+    return f"{type(optimizer).__name__}({', '.join(f'{k}={_shown(v)}' for k, v in chosen)})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(str, cast('tuple[object, ...]', value)))})"
+    return str(value)
 
 
 def cases(optimizers: SearchStrategy[tuple[Any, ...]], *families: Family, steps: int) -> SearchStrategy[Case]:
@@ -196,10 +207,8 @@ def judged(law: Law, window: Sequence[Moment], charge: Charge, target: Trainable
     from ..simulations.fields import gamma
 
     value = abs(law.residual([exact_moment(moment) for moment in window], charge))
-    wide = [
-        replace(m, parameters=_wide(m.parameters), gradients=_wide(m.gradients), state=_wide(m.state)) for m in window
-    ]
-    sizes = [target.gradient_sizes(m.index, m.parameters) for m in wide[:-1]]
+    wide = [_moment(moment, _wide) for moment in window]
+    sizes = [target.gradient_sizes(m.index, m.parameters if m.asked is None else m.asked) for m in wide[:-1]]
     roundings = 2 * (target.roundings + STEP_ROUNDINGS * law.steps)
     terms = float(magnitude(law, wide, array_charge(charge, window[0].parameters), sizes))
     # below the normal range a rounding is an absolute error instead
@@ -209,82 +218,77 @@ def judged(law: Law, window: Sequence[Moment], charge: Charge, target: Trainable
 
 def exact_moment(moment: Moment) -> Moment:
     """A moment of a float run as the fractions that its numbers are."""
+    exact = _moment(moment, lambda leaf: to_exact((leaf,))[0])
+    return replace(exact, optimizer=None if moment.optimizer is None else exact_optimizer(moment.optimizer))
+
+
+def _moment(moment: Moment, convert: Callable[[Any], Any]) -> Moment:
+    """A moment with every tensor converted, those in its slots too."""
+
+    def leaves(found: Any) -> Any:
+        return None if found is None else tuple(map(slot, found))
+
+    def slot(found: Any) -> Any:
+        if found is None or isinstance(found, tuple):
+            return leaves(found)
+        if is_dataclass(found) and not isinstance(found, type):
+            tensors = {f.name: slot(getattr(found, f.name)) for f in fields(found) if f.name != "step"}
+            return replace(found, **tensors)
+        return convert(found)
+
     return replace(
         moment,
-        parameters=to_exact(moment.parameters),
-        gradients=to_exact(moment.gradients),
-        state=to_exact(moment.state),
-        optimizer=None if moment.optimizer is None else exact_optimizer(moment.optimizer),
+        parameters=leaves(moment.parameters),
+        gradients=leaves(moment.gradients),
+        state=leaves(moment.state),
+        asked=leaves(moment.asked),
     )
 
 
 def float_run(case: Case, engine: Engine, dtype: str = "float64") -> tuple[Moment, ...]:
-    """The run in floats: by ``torch.optim.SGD`` itself, or by our own step on numpy arrays.
+    """The run in floats: by ``torch.optim`` itself (for what it has), or by our own step on numpy arrays.
 
     Raises:
         Skipped: torch is asked for and not installed.
     """
     import numpy as np
 
+    from ._torch_steps import known_to_torch, torch_run
+
     start = to_arrays(case.start, dtype)
     state = None if case.state is None else to_arrays(case.state, dtype)
     optimizers = [float_optimizer(optimizer) for optimizer in case.optimizers]
     with np.errstate(over="ignore", invalid="ignore"):  # runs may diverge, see ``bounded``
-        if engine == "torch":
-            return _torch_run(case.target, start, optimizers, state)
+        if engine == "torch" and known_to_torch(optimizers[0]):
+            return torch_run(case.target, start, optimizers, state)
         return run(optimizers, start, case.target.gradient, state=state)
-
-
-def _torch_run(
-    target: Trainable, start: Leaves, optimizers: Sequence[Any], buffers: Leaves | None
-) -> tuple[Moment, ...]:
-    try:
-        torch: Any = import_module("torch")
-    except ImportError:
-        raise Skipped("torch is not installed") from None
-    parameters = [torch.tensor(leaf) for leaf in start]
-    sgd = torch.optim.SGD(parameters, **_torch_options(optimizers[0]))
-    for parameter, buffer in zip(parameters, buffers or (), strict=False):
-        sgd.state[parameter]["momentum_buffer"] = torch.tensor(buffer)
-    moments: list[Moment] = []
-    for k, optimizer in enumerate(optimizers):
-        point, state = _read(parameters), _buffers(sgd, parameters)
-        gradients = target.gradient(k, point)
-        sgd.param_groups[0].update(_torch_options(optimizer))
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = torch.tensor(gradient)
-        sgd.step()
-        moments.append(Moment(k, point, optimizer, gradients, state))
-    return (*moments, Moment(len(optimizers), _read(parameters), None, None, _buffers(sgd, parameters)))
-
-
-def _torch_options(optimizer: Any) -> dict[str, Any]:
-    names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
-    return {name: getattr(optimizer, name) for name in names}
-
-
-def _read(parameters: Sequence[Any]) -> Leaves:
-    return tuple([parameter.detach().numpy().copy() for parameter in parameters])
-
-
-def _buffers(sgd: Any, parameters: Sequence[Any]) -> Leaves:
-    found = [sgd.state.get(parameter, {}).get("momentum_buffer") for parameter in parameters]
-    return tuple([None if buffer is None else buffer.numpy().copy() for buffer in found])
 
 
 def float_optimizer(optimizer: Any) -> Any:
     """The same with floats for fractions."""
-    return _mapped(optimizer, lambda x: float(x) if isinstance(x, Fraction | int) else x)
+    return _mapped(optimizer, lambda x: float(x) if isinstance(x, Fraction | int) else x, root)
 
 
 def exact_optimizer(optimizer: Optimizer) -> Any:
-    """The same with the fractions that floats are."""
-    return _mapped(optimizer, lambda x: Fraction(x) if isinstance(x, float) else x)
+    """The same with the fractions that floats are; its roots are off by less than 2^-256."""
+    return _mapped(optimizer, lambda x: Fraction(x) if isinstance(x, float) else x, _fine_root)
 
 
-def _mapped(optimizer: Any, convert: Callable[[Any], Any]) -> Any:
-    values = {f.name: getattr(optimizer, f.name) for f in fields(optimizer)}
-    return replace(optimizer, **{k: v if isinstance(v, bool) else convert(v) for k, v in values.items()})
+def _fine_root(x: Any) -> Any:
+    return rational_root(x, 256)
+
+
+def _mapped(optimizer: Any, convert: Callable[[Any], Any], roots: Callable[[Any], Any]) -> Any:
+    def value(x: Any) -> Any:
+        if isinstance(x, bool):
+            return x
+        if isinstance(x, tuple):
+            return tuple(map(value, cast("tuple[object, ...]", x)))
+        return roots if callable(x) else convert(x)
+
+    if isinstance(optimizer, Grouped):
+        return Grouped(tuple(_mapped(group, convert, roots) for group in optimizer.groups), optimizer.members)
+    return replace(optimizer, **{f.name: value(getattr(optimizer, f.name)) for f in fields(optimizer)})
 
 
 def array_charge(charge: Charge, point: Leaves) -> Charge:
@@ -304,8 +308,6 @@ def array_charge(charge: Charge, point: Leaves) -> Charge:
     )
 
 
-def _wide(leaves: Any) -> Any:
-    """float32 arrays as float64: bounds are computed in more digits than what they bound."""
-    if leaves is None:
-        return None
-    return tuple(None if leaf is None else leaf.astype(float) for leaf in leaves)
+def _wide(leaf: Any) -> Any:
+    """A float32 array as float64: bounds are computed in more digits than what they bound."""
+    return leaf.astype(float)

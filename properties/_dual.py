@@ -39,7 +39,7 @@ class Dual:
 
     def __truediv__(self, other: Any) -> Dual:
         x = Dual.of(other)
-        value = Fraction(self.value) / x.value
+        value = (Fraction(self.value) if isinstance(self.value, int) else self.value) / x.value
         return Dual(value, (self.slope - value * x.slope) / x.value)
 
     __radd__ = __add__

@@ -15,6 +15,9 @@ from ._theorem import Mutant, Property, Residual, Step
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
+    from ..oracles.certificates import Certificate
+    from ..oracles.dynamics import Formal, Symbols
+
 Sides = Callable[[View], tuple[Number, Number]]
 
 
@@ -116,6 +119,11 @@ def heavy_ball(steps: int) -> SearchStrategy[tuple[SGD, ...]]:
     return sgd_steps(steps, momentum=True)
 
 
+def nesterov(steps: int) -> SearchStrategy[tuple[SGD, ...]]:
+    """SGD with Nesterov momentum, which is the same at every step."""
+    return sgd_steps(steps, momentum=True, nesterov=True)
+
+
 def constant_heavy_ball(steps: int) -> SearchStrategy[tuple[SGD, ...]]:
     """SGD with momentum, the same at every step."""
     return sgd_steps(steps, momentum=True, constant=True)
@@ -143,6 +151,17 @@ def proved(name: str, says: str, kind: Kind | None = None) -> Step:
     """The step of a derivation that runs the optimizer on free symbols and ends in the kernel's certificate."""
     law = find_law(name)
     return Step(says, law.formula, derive(law, kind))
+
+
+def same_vectors(symbols: Symbols, pairs: Sequence[tuple[Formal, Formal]]) -> Certificate:
+    """The certificate that formal vectors are equal, coefficient by coefficient."""
+    from ..oracles.dynamics import equal
+
+    found: list[tuple[Number, Number]] = []
+    for left, right in pairs:
+        names = sorted({*left.parts, *right.parts})
+        found += [(left.parts.get(name, 0), right.parts.get(name, 0)) for name in names]
+    return equal(symbols, found)
 
 
 def wrong(name: str, sides: Sides) -> Law:

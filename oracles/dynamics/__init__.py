@@ -86,6 +86,7 @@ from ._runs import run as run
 from ._runs import step as step
 from ._sizes import Sized as Sized
 from ._sizes import magnitude as magnitude
+from ._table import cell_law as cell_law
 from ._table import survival_table as survival_table
 from ._transforms import TRANSFORMS as TRANSFORMS
 from ._transforms import Accumulate as Accumulate
@@ -95,12 +96,16 @@ from ._transforms import ClipGlobalNorm as ClipGlobalNorm
 from ._transforms import ClipValue as ClipValue
 from ._transforms import Scale as Scale
 from ._transforms import Stale as Stale
+from ._transforms import Use as Use
 from ._transforms import transform_table as transform_table
 from .optimizers._heavy_ball_laws import propagators as propagators
 from .optimizers.adagrad import Adagrad as Adagrad
+from .optimizers.adagrad import AdagradSlot as AdagradSlot
 from .optimizers.adam import Adam as Adam
+from .optimizers.adam import AdamSlot as AdamSlot
 from .optimizers.adam import AdamW as AdamW
 from .optimizers.rmsprop import RMSprop as RMSprop
+from .optimizers.rmsprop import RMSpropSlot as RMSpropSlot
 from .optimizers.sam import SAM as SAM
 from .optimizers.sgd import SGD as SGD
 from .optimizers.sgdw import SGDW as SGDW

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Literal, Protocol
 
 from ..errors import BadInput
-from ..kernel import Polynomial, Rational
+from ..polynomials import Polynomial, Rational
 from ._leaves import Leaf, Leaves, Number, coordinates, dot, entries_of, total
 
 Kind = Literal["linear", "quadratic", "antisymmetric", "generator"]

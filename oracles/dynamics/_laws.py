@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import BadInput
-from ._charges import Charge, Kind, Signed
+from ._charges import Charge, Kind
 from ._leaves import Leaves, Number
 from ._runs import Grouped, Optimizer, Window, part
 
@@ -151,8 +151,8 @@ class Law:
         """Why the identity says nothing about this window; empty if it does."""
         if not self.accepts(charge):
             return f"{self.name} is about {' and '.join(self.charges)} charges, not {charge.kind} ones."
-        if self.grouped and not isinstance(charge, Signed):
-            return f"{self.name} is about a Signed charge, which has one weight a tensor."
+        if self.grouped and not hasattr(charge, "part"):
+            return f"{self.name} is about a charge with a summand for each tensor, such as a Signed charge."
         taken = len(window) - 1
         if taken < self.steps or (taken > self.steps and not self.longer):
             return f"{self.name} takes a window of {self.steps} steps, not {taken}."
@@ -174,6 +174,8 @@ class Law:
                 values = [h.lr if name == "lr" else h.lr * h.weight_decay for h in kinds]
                 if any(value != values[0] for value in values):
                     return f"{self.name} needs the same {name} for all tensors of the charge."
+            if k + 1 < taken and any(getattr(kind, "lr", 1) == 0 for kind in kinds):
+                return f"The learning rate of step {moment.index} is 0, so the step hides what it carries on."
             if moment.gradients is not None and any(moment.gradients[i] is None for i in touched):
                 return f"Step {moment.index} skips a tensor of the charge."
             if self.needs != "weights" and moment.gradients is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._catalogue import entries, laws_of, without_law
 from ._charges import Kind
+from ._laws import Law
 from ._leaves import Vector
 from ._orthogonality import ORTHOGONALITY
 from ._runs import Optimizer, run
@@ -29,11 +30,17 @@ def survival_table() -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     return ("law", *(title for _, title, _ in columns)), tuple(rows)
 
 
+def cell_law(optimizer: Optimizer, kind: Kind) -> Law | None:
+    """The identity that a cell speaks of."""
+    found = [law for law in laws_of(optimizer, kind) if not law.first and not law.longer]
+    return found[0] if found else None
+
+
 def cell(optimizer: Optimizer, kind: Kind) -> str:
     """What survives of one kind of charge, in a few words."""
-    found = [law for law in laws_of(optimizer, kind) if not law.first and not law.longer]
-    if found:
-        return found[0].says(optimizer, kind)
+    law = cell_law(optimizer, kind)
+    if law:
+        return law.says(optimizer, kind)
     return "no" if without_law(optimizer, kind) else "not known"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from html import escape
 
-from ...oracles.kernel import Monomial, Polynomial, Rational
+from ...oracles.polynomials import Monomial, Polynomial, Rational
 from ..events import MatrixFormula, PolynomialFormula
 from ..numbers import value_of
 

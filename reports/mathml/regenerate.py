@@ -56,9 +56,14 @@ def convert(formulas: Iterable[str], temml: Path) -> dict[str, str]:
 
 
 def lawbook_formulas() -> list[str]:
-    """The formulas of all theorems of flowlaw itself."""
+    """The formulas of all theorems of flowlaw itself, and of the findings of its gate."""
     properties: Any = importlib.import_module("flowlaw.properties")
-    return collect_formulas(cast(Iterable[object], properties.theorems()))
+    dynamics: Any = importlib.import_module("flowlaw.oracles.dynamics")
+    judge: Any = importlib.import_module("flowlaw.gate.judge")
+    derivative: Any = importlib.import_module("flowlaw.gate.derivative")
+    found = collect_formulas(cast(Iterable[object], properties.theorems()))
+    found += [law.formula for law in dynamics.laws()] + [judge.STEP_FORMULA, derivative.FORMULA]
+    return list(dict.fromkeys(found))
 
 
 def dump(table: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowlaw.oracles.kernel import Polynomial
+from flowlaw.oracles.polynomials import Polynomial
 from flowlaw.reports.mathml import collect_formulas, formula, load_table, mathml, matrix, polynomial, split_prose
 from flowlaw.reports.mathml.printer import names_of, variable
 from flowlaw.reports.mathml.regenerate import TEMML, ConversionError, convert, dump, install, lawbook_formulas

@@ -1,6 +1,7 @@
 """Identities of SGD without momentum whose hyper-parameters differ between the tensors of a charge.
 
-The charge is ``Q = sum_i w_i |theta_i|^2`` over tensors (``Signed``); its symmetry is ``sum_i w_i <theta_i, g_i> = 0``.
+The charge is ``Q = sum_i w_i |theta_i|^2`` over tensors: ``Signed``, or any with a ``part`` for each tensor. Its
+symmetry is ``sum_i w_i <theta_i, g_i> = 0``.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .._charges import Signed
 from .._laws import Law, Setting, View
 from .._leaves import Number, quotient, total
 from .._runs import Grouped
@@ -35,8 +35,7 @@ def _settings(count: int, *, common_rate: bool = False, common_decay: bool = Fal
 
 def _parts(view: View) -> list[tuple[Any, Number, Number, Number, Number]]:
     """For each tensor: its optimizer, and its summand of the charge now, then, of the gradient and crossed."""
-    charge = view.charge
-    assert isinstance(charge, Signed)  # the obstacle to any other
+    charge: Any = view.charge  # with a part; the obstacle to any other
     g, now, after = view.gradient(0), view.theta(0), view.theta(1)
     return [
         (

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class SAM(LooksAhead):
     """``theta' = (1 - lr * weight_decay) * theta - lr * grad L(theta + delta)``, ``delta = rho * g / |g|``.
 
-    ``|g|`` is the norm of the gradients of all tensors. Over rational numbers it has to be rational, else
-    ``NoExactRoot``; any other length of ``delta`` obeys the same identities: set ``norm`` to use it instead.
+    ``|g|`` is the norm of the gradients of all tensors; where it is 0, ``delta`` is 0. Over rational numbers it has to
+    be rational, else ``NoExactRoot``; any other length of ``delta`` obeys the same identities: set ``norm`` for it.
 
     >>> SAM(lr=1, rho=2).ascend((1, 1), (3, 4))
     (Fraction(11, 5), Fraction(13, 5))
@@ -37,7 +37,7 @@ class SAM(LooksAhead):
         if chosen is None:
             chosen = root(total(dot(g, g) for g in gradients if g is not None))
         sign = -1 if self.maximize else 1
-        factor = quotient(sign * self.rho, chosen)
+        factor = quotient(sign * self.rho, chosen) if chosen != 0 else 0
         return tuple(p if g is None else p + factor * g for p, g in zip(parameters, gradients, strict=True))
 
     def update(self, theta: Leaf, gradient: Leaf, slot: None) -> tuple[Leaf, None]:

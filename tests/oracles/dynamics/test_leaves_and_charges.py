@@ -29,8 +29,8 @@ from flowlaw.oracles.dynamics import (
     run,
 )
 from flowlaw.oracles.errors import BadInput
-from flowlaw.oracles.kernel import Polynomial
 from flowlaw.oracles.models import known_laws, parse_model
+from flowlaw.oracles.polynomials import Polynomial
 
 F = Fraction
 KNOWN = [F(1319, 256), F(1363, 256), F(506703, 65536)]
