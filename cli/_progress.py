@@ -17,6 +17,33 @@ if TYPE_CHECKING:
 COLOURS = {"PROVED": "green", "HOLDS": "green", "SKIPPED": "yellow", "REFUTED": "red", "VIOLATED": "red"}
 
 
+class Waiting:
+    """Says on a terminal what is going on, beside what the command prints; a context manager."""
+
+    def __init__(self, first: str) -> None:
+        self.first = first
+        self.status: Status | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self.status = Console(stderr=True).status(self.first)
+            self.status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.status is not None:
+            self.status.stop()
+
+    def says(self, what: str) -> None:
+        """What is going on now."""
+        if self.status is not None:
+            self.status.update(what)
+
+
 class Progress:
     """Prints a line for each theorem of ``names``, in that order; a context manager."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import click
@@ -12,16 +13,28 @@ from ..oracles.errors import BadInput
 
 @click.command("replay", short_help="Run one line of evidence again.")
 @click.argument("name", metavar="ID")
+@click.argument("evidence", required=False, type=click.Path(path_type=Path), metavar="[EVIDENCE]")
 @click.option(
     "--profile", "profile_name", type=click.Choice(["quick", "standard", "deep"]), default="standard", show_default=True
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-def replay_command(name: str, profile_name: str, seed: int, device: str) -> None:
+@click.option("--time-limit", type=click.FloatRange(0, 10**6, min_open=True), default=600.0, help="Of a target.")
+def replay_command(
+    name: str, evidence: Path | None, profile_name: str, seed: int, device: str, time_limit: float
+) -> None:
     """Run one line again, with the ID that evidence and report give: A1.two-layer-linear.count#exact-ranks.
 
-    Exit codes as for check.
+    A finding of `flowlaw gate` has an ID with a slash and is replayed with its EVIDENCE, which says how it was made;
+    the module of the target is imported again. Exit codes as for check and gate.
     """
+    if evidence is not None:
+        from ._gate import replay_finding
+
+        replay_finding(name, evidence, time_limit)
+        return
+    if "/" in name:
+        raise BadInput(f"'{name[:200]}' is a finding of flowlaw gate. Give its evidence too: ... evidence.jsonl.")
     from ..properties import PROFILES, find
     from ..properties.run import run_theorem
 

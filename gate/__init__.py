@@ -6,6 +6,13 @@ belong to its symmetries. Adapters make targets of PyTorch modules, JAX losses, 
 
 from __future__ import annotations
 
+from .adapters import RootOfSum as RootOfSum
+from .adapters import describe as describe
+from .adapters import numpy_target as numpy_target
+from .adapters import optax_target as optax_target
+from .adapters import torch_target as torch_target
+from .check import check as check
+from .errors import TargetError as TargetError
 from .findings import Finding as Finding
 from .findings import Verdict as Verdict
 from .symmetry import Family as Family
@@ -15,3 +22,7 @@ from .symmetry import Scalings as Scalings
 from .symmetry import Shifts as Shifts
 from .symmetry import Slot as Slot
 from .target import Target as Target
+from .watch import LawViolated as LawViolated
+from .watch import LawWarning as LawWarning
+from .watch import Watch as Watch
+from .watch import watch as watch

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Verdict = Literal["HOLDS", "VIOLATED", "SKIPPED"]
@@ -53,3 +54,21 @@ class Finding:
     def id(self) -> str:
         """What ``flowlaw replay`` and expectation files name it by."""
         return f"{self.target}/{self.identity}/{self.family}"
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for each family and identity of several parts of one run; the worst part speaks for all."""
+    order = {"SKIPPED": 0, "HOLDS": 1, "VIOLATED": 2}
+    found: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        key = finding.identity, finding.family
+        if key not in found:
+            found[key] = finding
+            continue
+        old = found[key]
+        worse = max(old, finding, key=lambda one: (order[one.verdict], one.ratio))
+        curve = dict(old.curve)
+        for step, ratio in finding.curve:
+            curve[step] = max(ratio, curve.get(step, 0.0))
+        found[key] = replace(worse, windows=old.windows + finding.windows, curve=tuple(sorted(curve.items())))
+    return list(found.values())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from ..oracles.dynamics import Optimizer
+from ..oracles.dynamics import Gradients, Optimizer
 
 if TYPE_CHECKING:
     from .symmetry import Family
@@ -44,6 +44,8 @@ class Target:
             each layer, added up. It scales bounds on gradients; None estimates it from the shapes.
         families: the charges of its symmetries; None to have them discovered.
         module: a torch module and example arguments, for a trace; None where there is none.
+        transform: what the step does to all gradients before the optimizer sees them (clipping), as in
+            ``flowlaw.oracles.dynamics.ClipGlobalNorm``; ``loss_and_gradient`` gives them before it.
     """
 
     name: str
@@ -59,3 +61,4 @@ class Target:
     roundings: int | None = None
     families: tuple[Family, ...] | None = None
     module: Callable[[], tuple[Any, tuple[Any, ...]]] | None = None
+    transform: Callable[[Gradients], Gradients] | None = None

@@ -22,6 +22,8 @@ MAX_DEPTH = 12
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\Z")
+_ID = re.compile(rf"(?:[A-Za-z0-9][A-Za-z0-9._-]{{0,119}}/)?{_NAME.pattern}")
+"""A theorem, or a law as a target is checked for it: ``target/law``."""
 
 
 def canonical(value: object) -> str:
@@ -115,8 +117,8 @@ def check(value: object) -> Event:
     if not isinstance(kind, str) or kind not in SHAPES:
         raise MisfitError("", f"is of the unknown kind {str(kind)[:40]!r}; known are {', '.join(SHAPES)}")
     checker(SHAPES[kind])(fields)
-    for key in ("theorem", "name"):
-        if key in fields and not _NAME.match(text := str(fields[key])):
+    for key, pattern in (("theorem", _ID), ("name", _NAME)):
+        if key in fields and not pattern.match(text := str(fields[key])):
             raise MisfitError(f".{key}", f"should be letters, digits, '.', '_' and '-', not {text[:60]!r}")
     _check_text(fields)
     return cast(Event, fields)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from .events import End, Event, Mutant, Property, Run, Simulation, Step, Table, Theorem
+from .events import End, Event, Expected, Mutant, Property, Run, Simulation, Step, Table, Theorem
 
 FAILED = ("REFUTED", "VIOLATED")
 _E = TypeVar("_E")
@@ -34,10 +34,11 @@ class Record:
         REFUTED or VIOLATED if any part is. PROVED if a part is and no derivation step was skipped; but a theorem whose
         status is ``verified`` has no general proof, so it HOLDS at most. HOLDS if a part holds or is proved. STATED if
         it is a definition with nothing to check. Otherwise SKIPPED. Mutants do not count here: a missed one says that
-        the check is blind, not that the theorem is wrong.
+        the check is blind, not that the theorem is wrong. Nor do violations that the owner of a target expects.
         """
         steps = [step["verdict"] for step in self.steps]
-        words = {*steps, *(e["verdict"] for e in (*self.properties, *self.simulations, *self.tables))}
+        words = {*steps, *(line["verdict"] for line in self.properties if not is_expected(line))}
+        words |= {line["verdict"] for line in (*self.simulations, *self.tables)}
         for failed in FAILED:
             if failed in words:
                 return failed
@@ -62,6 +63,17 @@ class Record:
     def missed(self) -> tuple[Mutant, ...]:
         """The mutants that ran and were not caught."""
         return tuple(mutant for mutant in self.tried if not mutant["caught"])
+
+
+def is_expected(line: Property | Simulation) -> bool:
+    """Whether a line failed as the owner of the target expects."""
+    expected = expectation(line)
+    return line["verdict"] in FAILED and expected is not None and expected["verdict"] == line["verdict"]
+
+
+def expectation(line: Property | Simulation) -> Expected | None:
+    """What the owner of the target expects of a line, if anything."""
+    return line.get("expected") if line["event"] == "property" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ Cell = str | int | float | bool | Hex | Tex | None
 Status = Literal["proved", "derived", "verified", "definition"]
 Verdict = Literal["PROVED", "REFUTED", "HOLDS", "VIOLATED", "SKIPPED"]
 Scale = Literal["linear", "log"]
+Arithmetic = Literal["rational", "modular", "balls", "float64", "float32", "float16", "bfloat16", "high precision"]
 
 
 class Run(TypedDict):
@@ -117,6 +118,14 @@ class Worst(TypedDict):
     case: str
 
 
+class Expected(TypedDict):
+    """What the owner of a target expects of a line, and why."""
+
+    verdict: Literal["HOLDS", "VIOLATED", "SKIPPED"]
+    reason: str
+    link: str
+
+
 class Property(TypedDict):
     """What must hold for every random case."""
 
@@ -129,7 +138,8 @@ class Property(TypedDict):
     nontrivial: int
     reason: NotRequired[str]
     worst: NotRequired[Worst | None]
-    arithmetic: NotRequired[Literal["rational", "modular", "balls", "float64", "float32", "high precision"]]
+    arithmetic: NotRequired[Arithmetic]
+    expected: NotRequired[Expected | None]
     replay: NotRequired[str]
 
 

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..oracles.errors import FlowlawError
 from . import plots
+from ._records import is_expected
 from ._view import (
     failures,
     figures,
     headline,
     metrics,
+    nouns,
     numeric_columns,
     parts,
     replays,
@@ -123,6 +125,7 @@ class _Painter:
     def __init__(self, evidence: Evidence, formulas: Formulas, limits: Limits) -> None:
         self.formulas = formulas
         self.limits = limits
+        self.nouns = nouns(evidence)
         self.known = {record.id for record in evidence.records}
         self._keys = iter(range(1, 1_000_000))
 
@@ -158,6 +161,8 @@ class _Painter:
             "undrawn": plots.undrawn,
             "figures": figures,
             "metrics": metrics,
+            "nouns": self.nouns,
+            "is_expected": is_expected,
             "numeric_columns": numeric_columns,
             "stated_only": stated_only,
             "segments": segments,
