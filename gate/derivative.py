@@ -206,8 +206,10 @@ def _explained(name: str, points: list[list[_Asked]]) -> str:
         return f"The gradient of {name} is transposed."
     if all(one.told == 0 for one in sharpest):
         return f"The gradient of {name} is 0."
+    if all(abs(one.measured) <= one.bound for one in sharpest):
+        return f"The loss does not depend on {name}, and its gradient is not 0."
     factors = [one.measured / one.told for one in sharpest if one.told]
     middle = sorted(factors)[len(factors) // 2]
-    if all(abs(one.measured - middle * one.told) <= 10 * one.bound for one in sharpest):
+    if middle and all(abs(one.measured - middle * one.told) <= 10 * one.bound for one in sharpest):
         return f"The gradient of {name} is {1 / middle:.6g} times the derivative of the loss."
     return ""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SPREAD = 0.3
 """Standard deviation of what is added to constant tensors: zero biases and gains of 1."""
+BUILT = 8
+"""Modules that are built; every draw is one of them, moved."""
 
 
 def torch_target(
@@ -50,10 +52,11 @@ def torch_target(
     """A target of a module, an optimizer and a loss.
 
     The step is ``zero_grad``, ``loss``, ``backward``, ``optimizer.step`` and ``scheduler.step``, or the user's own.
-    Tensors that are constant after ``build`` (zero biases, gains of 1) are redrawn, so that no wrong law holds by
-    accident. A tied parameter is one parameter. Parameters that no optimizer has, or that get no gradient, are
-    expected to stay as they are. The random numbers of torch are seeded by the batch, so that dropout draws the same
-    masks whenever a batch is seen. Modules with buffers that matter in training mode (spectral norm) are not modelled.
+    Every draw adds noise of its own size to each tensor that ``build`` makes, also to constant ones (zero biases, gains
+    of 1), so that no wrong law holds by accident. A tied parameter is one parameter. Parameters that no optimizer has,
+    or that get no gradient, are expected to stay as they are. The random numbers of torch are seeded by the batch, so
+    that dropout draws the same masks whenever a batch is seen. Modules with buffers that matter in training mode
+    (spectral norm) are not modelled.
 
     Args:
         build: a module for a seed; torch is seeded before the call.
@@ -66,8 +69,8 @@ def torch_target(
         scheduler: a learning-rate scheduler of an optimizer.
         step: ``step(model, optimizer, batch)``, or ``step(model, optimizer, batch, scheduler)`` where there is a
             scheduler, which it then has to step itself.
-        description: what the optimizer is meant to be; by default what ``describe`` reads off a fresh optimizer, with
-            the schedule of a fresh scheduler.
+        description: what the optimizer is meant to be for every parameter of the module; by default what ``describe``
+            reads off a fresh optimizer, with the schedule of a fresh scheduler.
         transform: what the step does to gradients before the optimizer sees them (clipping), see
             ``flowlaw.oracles.dynamics``.
         example: arguments of the module, for a trace.
@@ -77,7 +80,7 @@ def torch_target(
     Raises:
         BadInput: torch is not installed.
     """
-    made = _Training(build, optimize, loss, batch, dtype, autocast, scheduler, step)
+    made = _Training(build, optimize, loss, batch, dtype, autocast, scheduler, step, told=description is not None)
     return Target(
         name=name,
         draw=made.draw,
@@ -236,8 +239,11 @@ class _Training:
         autocast: str,
         scheduler: Callable[[Any], Any] | None,
         step: Callable[..., object] | None,
+        *,
+        told: bool,
     ) -> None:
         self.torch = torch_or_error()
+        self.told = told
         self.build, self.optimize, self.loss, self.draw_batch = build, optimize, loss, batch
         self.dtype = getattr(self.torch, dtype)
         self.autocast = getattr(self.torch, autocast) if autocast else None
@@ -245,6 +251,7 @@ class _Training:
         self._module: Any = None
         self._buffers: dict[str, Any] = {}
         self._trained: set[str] = set()
+        self._pool: dict[int, dict[str, Any]] = {}
         self._schedule: list[Optimizer] = []
         self._dry: Any = None
 
@@ -254,12 +261,17 @@ class _Training:
             return self.build(seed).to(self.dtype)
 
     def draw(self, seed: int) -> Parameters:
-        module = self.fresh(seed)
-        with self._seeded(seed + 1), self.torch.no_grad():
-            for parameter in module.parameters():
-                if parameter.numel() and bool((parameter == parameter.flatten()[0]).all()):
-                    parameter.add_(SPREAD * self.torch.randn_like(parameter))
-        return self._arrays(module)
+        """One of a few modules, moved by noise of its own size: building a module can cost more than training it."""
+        tensors = self._built(seed % BUILT)
+        with self._seeded(seed), self.torch.no_grad():
+            return {
+                key: _array(values + _size(values) * self.torch.randn_like(values)) for key, values in tensors.items()
+            }
+
+    def _built(self, seed: int) -> dict[str, Any]:
+        if seed not in self._pool:
+            self._pool[seed] = {key: p.detach().clone() for key, p in self.fresh(seed).named_parameters()}
+        return self._pool[seed]
 
     def batch(self, seed: int) -> tuple[int, Any]:
         """With its seed, which also seeds what the module draws."""
@@ -337,8 +349,12 @@ class _Training:
         if self._module is None:
             self._module = self.fresh(0)
             self._buffers = {key: buffer.clone() for key, buffer in self._module.named_buffers()}
-            has = {id(p) for group in self.optimize(self._module).param_groups for p in group["params"]}
-            self._trained = {key for key, p in self._module.named_parameters() if id(p) in has}
+            named = list(self._module.named_parameters())
+            if self.told:  # a tensor that the optimizer lacks is to be seen, not to be believed
+                self._trained = {key for key, _ in named}
+            else:
+                has = {id(p) for group in self.optimize(self._module).param_groups for p in group["params"]}
+                self._trained = {key for key, p in named if id(p) in has}
         return self._module
 
     def _load(self, module: Any, parameters: Parameters) -> None:
@@ -366,6 +382,12 @@ def torch_or_error() -> Any:
         return import_module("torch")
     except ImportError:
         raise BadInput("This target needs PyTorch. Install it with: pip install 'flowlaw[torch]'.") from None
+
+
+def _size(values: Any) -> float:
+    """The spread of a tensor; that of constant ones is chosen, so that no wrong law holds by accident."""
+    spread = float(values.double().std(correction=0)) if values.numel() else 0.0
+    return spread or SPREAD
 
 
 def _array(tensor: Any) -> Array:
