@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Generator, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -36,13 +37,13 @@ DEFAULT_OUT = Path("flowlaw-report")
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of all random cases.")
 @click.option("--out", type=click.Path(path_type=Path), default=DEFAULT_OUT, show_default=True, help="Folder to write.")
-@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes to work with.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes to work with.  [default: the cores, at most 8]")
 @click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="For batched floats."
 )
 @click.option("--junit", type=click.Path(path_type=Path), help="Also write JUnit XML to this file.")
 def check_command(
-    selection: tuple[str, ...], name: str, seed: int, out: Path, jobs: int, device: str, junit: Path | None
+    selection: tuple[str, ...], name: str, seed: int, out: Path, jobs: int | None, device: str, junit: Path | None
 ) -> None:
     """Derive, check, simulate and attack the theorems of the lawbook, all or those whose id starts with SELECTION.
 
@@ -51,7 +52,7 @@ def check_command(
     not caught, 3 nothing measured, 130 interrupted.
     """
     try:
-        exit_code = _check(selection, name, seed, out, jobs, device, junit)
+        exit_code = _check(selection, name, seed, out, jobs or _cores(), device, junit)
     except KeyboardInterrupt:
         click.echo("\ninterrupted: the same command goes on where this one stopped", err=True)
         exit_code = 130
@@ -88,6 +89,12 @@ def _check(
         write_junit(out / "evidence.jsonl", junit)
     _conclude(evidence, out, exit_code)
     return exit_code
+
+
+def _cores() -> int:
+    """The processors that this process may use, at most 8: each job loads what it needs by itself."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(available, 8)
 
 
 def _prepare(out: Path) -> None:

@@ -70,7 +70,6 @@ def test_symmetries_may_come_from_a_target(runs: Path, tmp_path: Path, monkeypat
         "    )\n"
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
     command = [sys.executable, "-m", "flowlaw", "audit", str(runs / "right"), "--target", "wrong_shapes:target"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

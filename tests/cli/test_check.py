@@ -57,7 +57,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     flowlaw: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    arguments = ["check", ENTRY, OTHER, "A1.two-layer-linear.count", "--profile", "quick", "--out"]
+    arguments = ["check", ENTRY, OTHER, "A1.two-layer-linear.count", "--profile", "quick", "--jobs", "1", "--out"]
     flowlaw(*arguments, whole)
     work = _check._work  # pyright: ignore[reportPrivateUsage]
     seen: list[str] = []

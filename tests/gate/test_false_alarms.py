@@ -1,6 +1,6 @@
 """Correct optimizers on random models: nothing may be violated.
 
-20 cases of each optimizer; 1,000 with ``FLOWLAW_CAMPAIGN=1`` in the environment, or as many as ``FLOWLAW_CASES`` says.
+8 cases of each optimizer; 1,000 with ``FLOWLAW_CAMPAIGN=1`` in the environment, or as many as ``FLOWLAW_CASES`` says.
 A case is its seed: architecture, loss, hyper-parameters, groups, schedule, clipping, format and data follow from it.
 """
 
@@ -21,7 +21,7 @@ from flowlaw.gate.check import check
 from flowlaw.gate.zoo._charges import entries, neurons, rotations, sums
 from flowlaw.oracles.dynamics import SGD, Adagrad, Adam, ClipGlobalNorm, RMSprop
 
-CASES = int(os.environ.get("FLOWLAW_CASES", "1000" if os.environ.get("FLOWLAW_CAMPAIGN") == "1" else "20"))
+CASES = int(os.environ.get("FLOWLAW_CASES", "1000" if os.environ.get("FLOWLAW_CAMPAIGN") == "1" else "8"))
 FEW = 3
 Rng = np.random.Generator
 

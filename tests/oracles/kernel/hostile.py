@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 from flowlaw.oracles.kernel import verify_text
@@ -248,13 +249,22 @@ CASES: dict[str, Callable[[], str]] = {
 }
 
 
+def megabytes() -> int:
+    """The largest memory so far. Where the system tells it, that of this program alone: a started one inherits more."""
+    try:
+        (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    except (OSError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return int(line.split()[1]) // 1024
+
+
 def main() -> None:
     for name, build in CASES.items():
         text = build()
         start = time.process_time()
         judgement = verify_text(text)
         spent = time.process_time() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        peak = megabytes()
         answer = "ACCEPTED" if judgement.accepted else judgement.reason
         print(f"{name}\t{spent:.2f}\t{peak}\t{answer}\t{len(text)}", flush=True)
         del text
