@@ -29,9 +29,14 @@ def symmetries_of(
     """
     from .discover import discover
 
-    made = _Copy(model, arguments, dict(named or {})).target()
+    made = target_of_module(model, arguments, named)
     found = discover(made, seed=seed, numeric=False)
     return (found if found.traced else discover(made, seed=seed)).families
+
+
+def target_of_module(model: Any, arguments: tuple[Any, ...], named: Mapping[str, Any] | None = None) -> Target:
+    """A copy of a module in float64 as target whose loss is a random linear function of the outputs; it takes no steps."""
+    return _Copy(model, arguments, dict(named or {})).target()
 
 
 class _Copy:
@@ -40,9 +45,13 @@ class _Copy:
     def __init__(self, model: Any, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> None:
         self._torch = torch_or_error()
         self._model = copy.deepcopy(model).to(device="cpu", dtype=self._torch.float64)
+        config: Any = getattr(self._model, "config", None)
+        if getattr(config, "use_cache", False):  # a cache of keys beside the outputs cannot be exported
+            config.use_cache = False
         promote: Callable[[Any], Any] = lambda x: x.double().cpu() if x.is_floating_point() else x.cpu()  # noqa: E731
         self._arguments, self._named = _mapped((arguments, dict(named)), promote)
         self._parameters = dict(self._model.named_parameters())
+        self._kept = {name: (np.array(p.detach().numpy()), _spread(p)) for name, p in self._parameters.items()}
 
     def target(self) -> Target:
         return Target(
@@ -54,18 +63,17 @@ class _Copy:
             step=lambda state, batch: state,
             read=lambda state: state,
             optimizer=lambda k: SGD(lr=1.0),
-            module=lambda: (self._model, self._arguments),
+            module=lambda: (self._model, (*self._arguments, self._named) if self._named else self._arguments),
         )
 
     def _draw(self, seed: int) -> dict[str, Array]:
         """The parameters of the module, each tensor of it moved by noise of its own size."""
         rng = np.random.default_rng(seed)
-        drawn: dict[str, Array] = {}
-        for name, parameter in self._parameters.items():
-            values = parameter.detach().numpy()
-            spread = float(values.std()) or 0.3
-            drawn[name] = values + spread * rng.standard_normal(values.shape)
-        return drawn
+        # uniform noise in float32 is drawn ten times as fast as normal noise, and is as generic; its deviation is 1
+        return {
+            name: values + (12**0.5 * spread) * (rng.random(values.shape, dtype=np.float32) - np.float32(0.5))
+            for name, (values, spread) in self._kept.items()
+        }
 
     def _loss_and_gradient(self, parameters: Parameters, seed: int) -> tuple[float, dict[str, Array | None]]:
         torch = self._torch
@@ -84,8 +92,14 @@ class _Copy:
             )
             loss: Any = sum((out * torch.randn_like(out)).sum() for out in outputs)
             loss.backward()
-        gradients = {name: None if p.grad is None else np.array(p.grad.numpy()) for name, p in self._parameters.items()}
+        # the next call makes new tensors, so these arrays stay what they are
+        gradients = {name: None if p.grad is None else p.grad.numpy() for name, p in self._parameters.items()}
         return float(loss.detach()), gradients
+
+
+def _spread(parameter: Any) -> float:
+    """Standard deviation of a tensor; some number where all entries are equal."""
+    return float(parameter.detach().std(correction=0)) or 0.3
 
 
 def _mapped(thing: Any, change: Callable[[Any], Any]) -> Any:

@@ -61,12 +61,14 @@ class Sample:
         families: on pieces.
         numbers: of the families that these are parts of.
         members: which of their members.
+        complete: whether the pieces are all tensors as they are.
     """
 
     pieces: tuple[Piece, ...]
     families: tuple[Family, ...]
     numbers: tuple[int, ...]
     members: tuple[Indices, ...]
+    complete: bool
 
 
 class Samples:
@@ -86,10 +88,9 @@ class Samples:
         """Whether all families can be cut down; else every sample has all tensors as they are."""
         self.costs = [costs(family, shapes) if self.known else np.zeros(1) for family in families]
         self.least = [float(cost.min(initial=np.inf)) for cost in self.costs]
-        self.too_large = [k for k, least in enumerate(self.least) if least > LARGEST]
+        self.too_large = [k for k, least in enumerate(self.least) if least > max(LARGEST, entries)]
         self.turns = sorted((k for k in range(len(families)) if k not in self.too_large), key=lambda k: self.least[k])
-        self.complete = sum(_size(shape) for shape in shapes) <= entries
-        """Whether the step itself is checked on all entries."""
+        self._complete = sum(_size(shape) for shape in shapes) <= entries
         self._rng = np.random.default_rng(0)
         self._at = 0
         self._tensor = 0
@@ -98,8 +99,8 @@ class Samples:
         """The next sample. The first one has no member that is larger than ``entries``."""
         if not self.known:
             whole = tuple(Piece(tensor) for tensor in range(len(self.shapes)))
-            members = tuple(np.arange(len(family.names)) for family in self.families)
-            return Sample(whole, tuple(self.families), tuple(range(len(self.families))), members)
+            every = tuple(np.arange(len(family.names)) for family in self.families)
+            return Sample(whole, tuple(self.families), tuple(range(len(self.families))), every, complete=True)
         pieces = self._of_the_step()
         families: list[Family] = []
         numbers: list[int] = []
@@ -122,7 +123,7 @@ class Samples:
             chosen.append(members)
             self._at += 1
         self._at = max(self._at, 1)
-        return Sample(tuple(pieces), tuple(families), tuple(numbers), tuple(chosen))
+        return Sample(tuple(pieces), tuple(families), tuple(numbers), tuple(chosen), self._complete)
 
     def _members(self, number: int, entries: int) -> Indices:
         """At least one member, and as many as the entries allow; of pairs also those among the same slices."""
@@ -138,7 +139,7 @@ class Samples:
     def _of_the_step(self) -> list[Piece]:
         """Entries on which the step itself is checked, whatever charges they belong to."""
         count = len(self.shapes)
-        if self.complete:
+        if self._complete:
             return [Piece(tensor) for tensor in range(count)]
         first = self._tensor
         self._tensor = first + min(count, TENSORS_OF_A_STEP)
@@ -235,7 +236,7 @@ def _(family: Pairs, members: Indices, add: Callable[[Piece], int]) -> Any:
 
 @restricted.register
 def _(family: Mixing, members: Indices, add: Callable[[Piece], int]) -> Any:
-    every = np.arange(family.basis.shape[1])
+    every: Indices = np.arange(family.basis.shape[1], dtype=np.int64)
     slots = tuple(_slot(slot, every, add) for slot in family.slots)
     return replace(family, names=_named(family, members), slots=slots, basis=family.basis[members])
 
@@ -243,7 +244,7 @@ def _(family: Mixing, members: Indices, add: Callable[[Piece], int]) -> Any:
 @restricted.register
 def _(family: Shears, members: Indices, add: Callable[[Piece], int]) -> Any:
     shear = family.shear
-    shifted = add(Piece(shear.shifted, (0,), np.array(shear.entries)[members]))
+    shifted = add(Piece(shear.shifted, (), np.array(shear.entries)[members]))
     reader = add(Piece(shear.reader, (shear.axis,), np.array(shear.columns)[members]))
     turn = tuple(range(len(members)))
     made = replace(shear, shifted=shifted, reader=reader, axis=0, taken=add(Piece(shear.taken)))

@@ -180,10 +180,9 @@ def defects(vectors: Sequence[Vector], draws: Sequence[Draw], kind: str) -> tupl
     for draw in draws:
         value = np.abs(family.pair(draw.gradient, draw.theta))
         g = np.sqrt(support.pair(draw.gradient, draw.gradient))
-        ones = tuple(np.ones_like(x) for x in draw.theta)
-        moved = draw.theta if kind == "scaling" else ones
+        moved = draw.theta if kind == "scaling" else tuple(np.ones_like(x) for x in draw.theta)
         xi = np.sqrt(support.pair(moved, moved))
-        whole = np.sqrt(sum(float(np.vdot(x, x)) for x in draw.gradient))
+        whole = draw.norm
         # what has less than a hundred-thousandth of the gradient is rounding of the rest, in a saturated network
         g_floor = np.maximum(g, 1e-5 * whole)
         with np.errstate(divide="ignore", invalid="ignore"):

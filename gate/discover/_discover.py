@@ -26,7 +26,7 @@ from ._cuts import (
     signature,
 )
 from ._draws import Sampler
-from ._mixing import BLOCK, Mixed, search_pairs, upgrade
+from ._mixing import BLOCK, Mixed, upgrade
 from ._names import (
     Context,
     Mixes,
@@ -36,10 +36,13 @@ from ._names import (
     row_of_scaling,
     row_of_translation,
 )
+from ._pairs import Products, search_pairs
+from ._proposals import Proposal
 from ._result import Discovery, NearLaw, Searched
 from ._search import Search, search
+from ._settling import Settling
 from ._shears import shears
-from ._trace import Proposal, Trace, trace_of
+from ._trace import Trace, trace_of
 from ._translations import dead_entries, scan
 
 SLICES = 1500
@@ -54,6 +57,9 @@ PRODUCTS = 4096
 """Channels up to which products of gradients and parameters are formed."""
 AFFINE = 20
 """Parameters up to which all affine generators are counted."""
+LARGE = 1_000_000
+"""Parameters from which on each gradient is asked for as seldom as may be: three draws, three to confirm, one extreme
+one. An entry of a large gradient fails a wrong law by as much as an entry of a small one."""
 _SATURATED = 1e-4
 """A law may fail by this at extreme scales, where gradients are small differences; saturation breaks one by 1."""
 _NEAR = 1e-2
@@ -94,9 +100,11 @@ class _Work:
     def __init__(self, target: Target, seed: int) -> None:
         self.target = target
         self.sampler = Sampler(target, seed)
-        self.draws = self.sampler.take(9)
-        self.fresh = self.sampler.confirming(6)
-        self.extreme = self.sampler.extreme(4)
+        large = self.sampler.size >= LARGE
+        self.draws = self.sampler.take(3 if large else 9)
+        self.fresh = self.sampler.confirming(3 if large else 6)
+        self.extreme = self.sampler.extreme(1 if large else 4)
+        self.settling = Settling(self.sampler)
         self.dead = dead_entries(self.sampler, [*self.draws, *self.fresh])
         self.searches: list[Searched] = []
         self.near: list[NearLaw] = []
@@ -280,8 +288,9 @@ class _Work:
         ]
 
     def find_mixings(self, numeric: bool) -> None:
-        first, more = [*self.draws[:3], *self.fresh[:3]], [*self.draws[3:], *self.fresh[3:]]
-        self.mixed = upgrade(self.scalings, self.sampler, first, more, PRODUCTS)
+        half = min(3, len(self.fresh) - 1 or 1)
+        first, more = [*self.draws[:3], *self.fresh[:half]], [*self.draws[3:], *self.fresh[half:]]
+        self.mixed = upgrade(self.scalings, self.sampler, first, more, PRODUCTS, self.settling)
         larger = sorted({mixed.channels for mixed in self.mixed if mixed.channels > BLOCK})
         if larger:
             self.limits.append(
@@ -298,8 +307,9 @@ class _Work:
             )
             return
         known = [mixed.pairs for mixed in self.mixed]
+        products = Products(self.sampler)
         for kind in ("antisymmetric", "quadratic"):
-            found = search_pairs(self.sampler, kind, known, self.diagonal)
+            found = search_pairs(self.sampler, products, kind, known, self.diagonal)
             self.rotations.extend(found.families)
             if found.unexplained:
                 self.limits.append(
@@ -308,7 +318,7 @@ class _Work:
                 )
 
     def find_shears(self) -> None:
-        self.shears = shears(self.scalings, self.sampler, [*self.draws[:3], *self.fresh[:3]], self.dead)
+        self.shears = shears(self.scalings, self.sampler, [*self.draws[:3], *self.fresh[:3]], self.dead, self.settling)
 
     def count_affine(self) -> None:
         count = affine_count(self.sampler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +20,18 @@ SCALES = (1.0, 0.3, 3.0)
 _COARSE = {"float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Draw:
     """Parameters and the gradient there, tensor by tensor in the order of the target. No gradient is a zero one."""
 
     theta: tuple[Floats, ...]
     gradient: tuple[Floats, ...]
     scale: float
+
+    @cached_property
+    def norm(self) -> float:
+        """Of the whole gradient."""
+        return float(np.sqrt(sum(float(np.vdot(g, g)) for g in self.gradient)))
 
 
 class Sampler:
@@ -72,7 +78,7 @@ class Sampler:
 
     def _saturated(self, draw: Draw) -> bool:
         """Whether the gradient is so small, for its scale, that the roundings of a forward pass are a part of it."""
-        norm = float(np.sqrt(sum(float(np.vdot(g, g)) for g in draw.gradient)))
+        norm = draw.norm
         norms = self._norms.setdefault(draw.scale, [])
         norms.append(norm)
         return norm < 1e-3 * float(np.median(norms))
@@ -87,7 +93,9 @@ class Sampler:
                 f"The target {self.target.name} drew parameters {', '.join(drawn)} for seed {seed}, and others before. "
                 "Names, order and shapes must not depend on the seed."
             )
-        theta = {name: _generic(np.asarray(value, dtype=np.float64), seed) * scale for name, value in drawn.items()}
+        theta = {name: _generic(np.asarray(value, dtype=np.float64), seed) for name, value in drawn.items()}
+        if scale != 1:
+            theta = {name: value * scale for name, value in theta.items()}
         with np.errstate(all="ignore"):
             _, gradient = self.target.loss_and_gradient(theta, self.target.batch(seed))
         parts: list[Floats] = []
@@ -102,8 +110,8 @@ class Sampler:
                     f"parameter has {value.shape}."
                 )
             parts.append(np.asarray(part, dtype=np.float64))
-        largest = max((float(np.max(np.abs(part), initial=0.0)) for part in parts), default=0.0)
-        if not np.isfinite(largest) or largest == 0.0 or not all(np.isfinite(part).all() for part in parts):
+        tops = [top_of(part) for part in parts]
+        if not all(map(np.isfinite, tops)) or max(tops, default=0.0) == 0.0:
             return None
         return Draw(tuple(theta.values()), tuple(parts), scale)
 
@@ -127,9 +135,14 @@ class Sampler:
 
 def _generic(value: Floats, seed: int) -> Floats:
     """The value; noise where all entries are equal: with zero biases and unit gains wrong laws hold by accident."""
-    if value.size > 1 and np.ptp(value) == 0:
+    if value.size > 1 and value.flat[0] == value.flat[-1] and np.ptp(value) == 0:
         return value + np.random.default_rng(seed).normal(scale=0.5, size=value.shape)
     return value
+
+
+def top_of(part: Floats) -> float:
+    """The largest absolute value; NaN where there is one."""
+    return float(np.maximum(part.max(), -part.min())) if part.size else 0.0
 
 
 def tolerance_of(target: Target) -> float:
@@ -141,7 +154,7 @@ def largest_gradient(draws: Sequence[Draw]) -> tuple[Floats, ...]:
     """For each entry the largest |gradient| over the draws, each relative to the draw's largest entry."""
     best: list[Floats] | None = None
     for draw in draws:
-        top = max(float(np.max(np.abs(part), initial=0.0)) for part in draw.gradient)
+        top = max(map(top_of, draw.gradient))
         parts = [np.abs(part) / top for part in draw.gradient]
         best = parts if best is None else [np.maximum(a, b) for a, b in zip(best, parts, strict=True)]
     return tuple(best or ())

@@ -121,7 +121,8 @@ def rational(vector: Floats) -> tuple[Fraction, ...] | None:
     nonzero = np.abs(vector[vector != 0])
     if not len(nonzero):
         return None
-    sizes = [round(float(value), 6) for value in nonzero / nonzero.max()]
+    # what is below half a millionth of the largest entry is rounding, and no unit
+    sizes = [size for value in nonzero / nonzero.max() if (size := round(float(value), 6))]
     unit = Counter(sizes).most_common(1)[0][0] * float(nonzero.max())
     exact: list[Fraction] = []
     for value in vector / unit:

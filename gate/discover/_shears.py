@@ -10,10 +10,13 @@ import numpy as np
 from ..symmetry import Shear, Shears
 from ._cuts import Vector
 from ._draws import Draw, Sampler
-from ._translations import Dead
+from ._settling import Settling
+from ._translations import Dead, Mask
 
 
-def shears(vectors: Sequence[Vector], sampler: Sampler, draws: Sequence[Draw], dead: Dead) -> list[Shears]:
+def shears(
+    vectors: Sequence[Vector], sampler: Sampler, draws: Sequence[Draw], dead: Dead, settling: Settling
+) -> list[Shears]:
     """Shears of the biases that scale with a channel and are read by one matrix.
 
     Every 1-dimensional tensor of the right length is tried as the one that takes the shift back.
@@ -38,7 +41,7 @@ def shears(vectors: Sequence[Vector], sampler: Sampler, draws: Sequence[Draw], d
                 Shear(bias, reader, axis, taken, tuple(i for i, _ in members), tuple(j for _, j in members)),
                 "",
             )
-            held = _held(family, draws, sampler.tolerance)
+            held = _settled(family, draws, sampler.tolerance, settling)
             if held.any():
                 chosen = [m for m, held_ in zip(members, held, strict=True) if held_]
                 found.append(
@@ -52,7 +55,19 @@ def shears(vectors: Sequence[Vector], sampler: Sampler, draws: Sequence[Draw], d
     return found
 
 
-def _held(family: Shears, draws: Sequence[Draw], tolerance: float) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _settled(family: Shears, draws: Sequence[Draw], tolerance: float, settling: Settling) -> Mask:
+    """Which members hold on these draws and on those that settle it."""
+
+    def again(held: Mask, draw: Draw) -> Mask:
+        return held & _held(family, [draw], tolerance)
+
+    def size(held: Mask) -> int:
+        return int(held.sum())
+
+    return settling.settled(_held(family, draws, tolerance), size, again)
+
+
+def _held(family: Shears, draws: Sequence[Draw], tolerance: float) -> Mask:
     shear = family.shear
     held = np.ones(len(family.names), dtype=bool)
     for draw in draws:

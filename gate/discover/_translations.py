@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..symmetry import Floats
 from ._cuts import Cut, Vector
-from ._draws import Draw, Sampler, largest_gradient
+from ._draws import Draw, Sampler, largest_gradient, top_of
 
 Mask = npt.NDArray[np.bool_]
 
@@ -97,15 +97,15 @@ def scan(sampler: Sampler, draws: Sequence[Draw], dead: Dead, blocks: Iterable[t
 
 def _vanishing(cut: Cut, draws: Sequence[Draw], tolerance: float) -> Mask:
     """Which slices have a gradient that adds up to zero in every draw."""
-    result: Mask | None = None
+    result: Mask = np.ones(1, dtype=bool)
     for draw in draws:
         total = np.abs(cut.sums(draw.gradient))
         size = cut.sums([np.abs(g) if t == cut.tensor else g for t, g in enumerate(draw.gradient)])
-        top = max(float(np.max(np.abs(g), initial=0.0)) for g in draw.gradient)
+        top = max(map(top_of, draw.gradient))
         # a slice whose gradient is smaller than the roundings of the largest one shows nothing
-        zero = total <= tolerance * size + 1e-3 * tolerance * top
-        result = zero if result is None else result & zero
-    assert result is not None
+        result = result & (total <= tolerance * size + 1e-3 * tolerance * top)
+        if not result.any():
+            break
     return result
 
 

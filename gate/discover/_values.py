@@ -113,9 +113,13 @@ class Exponents:
 
     def rows(self, terms: Iterable[tuple[Indices, Fraction]]) -> list[dict[int, Fraction]]:
         """The different sums of terms over all entries."""
-        listed = [(np.asarray(labels).ravel(), factor) for labels, factor in terms]
-        if not listed:
+        whole = list(terms)
+        if not whole:
             return []
+        # an axis along which every label is broadcast says the same at each index
+        axes = range(whole[0][0].ndim)
+        once = tuple(slice(0, 1) if all(t.strides[a] == 0 for t, _ in whole) else slice(None) for a in axes)
+        listed = [(labels[once].ravel(), factor) for labels, factor in whole]
         stacked = np.stack([labels for labels, _ in listed])
         if stacked.shape[1] > 1:
             stacked = np.unique(stacked, axis=1)

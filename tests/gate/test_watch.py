@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from flowlaw.gate import Family, LawViolated, LawWarning, Watch, watch
-from flowlaw.gate.modules import symmetries_of
+from flowlaw.gate.discover import discover
+from flowlaw.gate.modules import symmetries_of, target_of_module
 from flowlaw.oracles.errors import BadInput
 
 torch: Any = pytest.importorskip("torch")
@@ -170,10 +171,64 @@ def test_what_cannot_be_watched_is_refused_before_the_loop() -> None:
     model = network()
     with pytest.raises(BadInput, match="every=1"):
         watch(model, sgd(model), every=1)
+    with pytest.raises(BadInput, match="entries=0"):
+        watch(model, sgd(model), entries=0)
     with pytest.raises(BadInput, match="share=0"):
         watch(model, sgd(model), share=0)
     with pytest.raises(BadInput, match="No description is known"):
         watch(model, torch.optim.Adamax(model.parameters()))
+
+
+def test_the_share_decides_when_the_next_check_comes_and_its_cost_counts_before() -> None:
+    model = network()
+    laws = train(model, sgd(model), every=None, steps=60, share=0.02)
+    assert laws.checks == 1  # the first step; the loop is over before the next check would be paid
+    often = train(model, sgd(model), every=None, steps=400, share=0.5)
+    assert often.checks > 1
+    assert often.share <= 0.5
+
+
+def test_a_large_model_is_watched_by_drawn_members_and_a_broken_one_is_found() -> None:
+    model = network()
+    laws = train(model, sgd(model), every=2, entries=60, steps=60)
+    assert laws.violations == []
+    looked, of = laws.coverage
+    assert (of, laws.checks) == (20, 30)
+    assert looked > 10
+    assert f"{looked} of 20 charges" in laws.summary()
+    broken = train(model, sgd(model), every=2, entries=60, steps=60, bug=lose_a_bias)
+    assert "orthogonality" in {finding.identity for finding in broken.violations}
+    whole = train(model, sgd(model), every=6, entries=None)
+    assert whole.coverage == (20, 20)
+
+
+def test_what_is_drawn_for_a_module_depends_on_the_seed_alone() -> None:
+    target = target_of_module(network(), (torch.randn(5, 6),))
+    first = target.draw(3)
+    for seed in range(5):
+        target.loss_and_gradient(target.draw(seed), seed)
+    again = target.draw(3)
+    assert all((first[name] == again[name]).all() for name in first)
+
+
+def test_gradients_alone_find_the_neurons_of_a_module() -> None:
+    found = discover(target_of_module(network(), (torch.randn(5, 6),)), traced=False)
+    assert dict(found.rows) == {"M2 scaling": 20}
+    assert all(search.unexplained == 0 and search.kept > 1e6 * search.dropped for search in found.searches)
+
+
+def test_a_watch_may_be_left_and_entered_again() -> None:
+    model = network()
+    optimizer = sgd(model)
+    laws = watch(model, optimizer, families=neurons(), every=2)
+    for _ in range(2):
+        with laws:
+            for _ in range(4):
+                optimizer.zero_grad()
+                model(torch.randn(8, 6)).square().mean().backward()
+                optimizer.step()
+    assert (laws.checks, laws.recorded) == (4, 8)
+    assert laws.violations == []
 
 
 def test_the_model_is_left_alone() -> None:

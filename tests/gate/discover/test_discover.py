@@ -170,6 +170,11 @@ def test_a_large_module_is_discovered_from_its_trace_alone() -> None:
     assert not found.searches
 
 
+def test_units_that_agree_on_a_batch_of_two_by_accident_do_not_mix() -> None:
+    module = nn.Sequential(nn.Linear(20, 200), nn.ReLU(), nn.Linear(200, 4))
+    assert dict(discover(targeted(module, normal(2, 20)), numeric=False).rows) == {"M2 scaling": 200}
+
+
 def test_a_module_that_cannot_be_traced_is_searched_by_gradients() -> None:
     class Branching(nn.Module):
         def __init__(self) -> None:

@@ -46,6 +46,10 @@ def test_what_is_no_small_rational_is_not_called_one() -> None:
     assert rational(np.array([0.5, -1.0, 0.0])) == (Fraction(1), Fraction(-2), Fraction(0))
 
 
+def test_rounding_is_no_unit_even_where_most_of_a_vector_is_rounding() -> None:
+    assert rational(np.array([1.0, 1e-8, -3e-8, 2e-8, -0.5])) == (2, 0, 0, 0, -1)
+
+
 def test_equations_keep_the_oldest_unknowns_free() -> None:
     system = System()
     first = system.new(4)
