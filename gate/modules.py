@@ -35,7 +35,7 @@ def symmetries_of(
 
 
 def target_of_module(model: Any, arguments: tuple[Any, ...], named: Mapping[str, Any] | None = None) -> Target:
-    """A copy of a module in float64 as target whose loss is a random linear function of its outputs, without steps."""
+    """A copy of a module in float64 as target, without steps; its loss is a random linear function of the outputs."""
     return _Copy(model, arguments, dict(named or {})).target()
 
 
