@@ -46,8 +46,8 @@ MAX_BYTES = 1_000_000
 class Limits:
     """How much a page shows: points of a curve, rows of a table, certified instances, characters of a case.
 
-    Without ``detail`` only sentences, verdicts and numbers are left: no curves, tables, formulas of steps or cases.
-    What is left out is said on the page and is in the evidence.
+    Without ``detail`` formulas of steps, certificates, cases and replay commands are left out; without ``pictures``
+    curves and tables too, so that only sentences, verdicts and numbers remain. The page says so; the evidence has all.
     """
 
     points: int
@@ -55,13 +55,16 @@ class Limits:
     instances: int
     case: int
     detail: bool = True
+    pictures: bool = True
 
 
 FULL = Limits(points=plots.MAX_POINTS, rows=200, instances=200, case=400)
 TIGHT = Limits(points=32, rows=10, instances=4, case=120)
 """For pages that would pass ``MAX_BYTES``."""
-BARE = Limits(points=0, rows=0, instances=0, case=0, detail=False)
-"""For pages that would pass it even so."""
+PICTURES = Limits(points=32, rows=10, instances=0, case=0, detail=False)
+"""For pages that would pass it even so: what a person looks at stays."""
+BARE = Limits(points=0, rows=0, instances=0, case=0, detail=False, pictures=False)
+"""For pages that nothing else keeps below it."""
 
 Formulas = Mapping[str, str]
 
@@ -99,7 +102,7 @@ def write_text(target: Path, text: str) -> None:
 
 def render(evidence: Evidence, *, formulas: Formulas | None = None) -> str:
     """The page as text: in full, or with as much less as keeps it below ``MAX_BYTES``."""
-    for limits in (FULL, TIGHT):
+    for limits in (FULL, TIGHT, PICTURES):
         page = _render(evidence, formulas or {}, limits)
         if len(page.encode()) <= MAX_BYTES:
             return page

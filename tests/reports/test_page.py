@@ -170,6 +170,21 @@ def test_a_page_that_would_be_too_large_shows_less_and_says_so(
     assert Outline(tight).ids == Outline(full).ids
 
 
+def test_before_curves_are_left_out_certificates_and_formulas_of_steps_are(
+    good: Path, sample: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = read_evidence(good)
+    full = render(evidence, formulas=sample.formulas())
+    monkeypatch.setattr(page_module, "MAX_BYTES", len(full.encode()) - 1)
+    tight = render(evidence, formulas=sample.formulas())
+    monkeypatch.setattr(page_module, "MAX_BYTES", len(tight.encode()) - 1)
+    drawn = render(evidence, formulas=sample.formulas())
+    assert "certificates, formulas of steps and cases are left to the evidence file" in drawn
+    assert drawn.count("<svg class=") == full.count("<svg class=") > 0
+    assert len(drawn) < len(tight)
+    assert set(Outline(drawn).ids) <= set(Outline(full).ids)
+
+
 def test_a_page_that_would_still_be_too_large_keeps_every_sentence_and_verdict(
     good: Path, sample: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
