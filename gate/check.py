@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .derivative import derivative_finding
 from .findings import Finding
 from .judge import judge
 from .record import record
 from .target import Target
-from .threads import few_threads
 
 if TYPE_CHECKING:
     from .symmetry import Family
@@ -48,20 +45,11 @@ def check(
     Limits: what changes gradients and parameters in the same wrong way in ``step`` and in ``loss_and_gradient`` is seen
     only through a symmetry that it breaks.
     """
-    with few_threads(_size(target)):
-        if families is None:
-            families = target.families
-        if families is None:
-            from .discover import discover
+    if families is None:
+        families = target.families
+    if families is None:
+        from .discover import discover
 
-            families = discover(target, seed=seed).families
-        step, *laws = judge(record(target, seed=seed, runs=runs, steps=steps, time_limit=time_limit), families)
-        return [step, derivative_finding(target, seed=seed, time_limit=time_limit), *laws]
-
-
-def _size(target: Target) -> int:
-    """Entries of all parameters; what is wrong with them is told by the record."""
-    try:
-        return sum(int(np.size(values)) for values in target.draw(0).values())
-    except Exception:
-        return 0
+        families = discover(target, seed=seed).families
+    step, *laws = judge(record(target, seed=seed, runs=runs, steps=steps, time_limit=time_limit), families)
+    return [step, derivative_finding(target, seed=seed, time_limit=time_limit), *laws]

@@ -22,6 +22,7 @@ from ...oracles.dynamics import (
 from ...oracles.errors import BadInput
 from ..target import Array, Batch, Parameters, Target
 from ._common import Description, Transform, by_step, converted
+from ._threads import few_threads
 
 if TYPE_CHECKING:
     from ..symmetry import Family
@@ -252,13 +253,16 @@ class _Training:
         self._buffers: dict[str, Any] = {}
         self._trained: set[str] = set()
         self._pool: dict[int, dict[str, Any]] = {}
+        self._count = 0
         self._schedule: list[Optimizer] = []
         self._dry: Any = None
 
     def fresh(self, seed: int) -> Any:
         """A module in the dtype of the target."""
         with self._seeded(seed):
-            return self.build(seed).to(self.dtype)
+            module = self.build(seed).to(self.dtype)
+        self._count = sum(parameter.numel() for parameter in module.parameters())
+        return module
 
     def draw(self, seed: int) -> Parameters:
         """One of a few modules, moved by noise of its own size: building a module can cost more than training it."""
@@ -367,7 +371,7 @@ class _Training:
 
     @contextmanager
     def _seeded(self, seed: int) -> Generator[None]:
-        with self.torch.random.fork_rng(devices=[]):
+        with self.torch.random.fork_rng(devices=[]), few_threads(self.torch, self._count):
             self.torch.manual_seed(seed)
             yield
 

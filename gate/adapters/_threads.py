@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -12,13 +11,12 @@ SMALL = 100_000
 
 
 @contextmanager
-def few_threads(parameters: int) -> Generator[None]:
-    """Lets torch compute in one thread, where it is loaded and the model is small; as it was afterwards."""
-    torch: Any = sys.modules.get("torch")
-    if torch is None or parameters > SMALL or torch.get_num_threads() == 1:
+def few_threads(torch: Any, parameters: int) -> Generator[None]:
+    """Lets torch compute in one thread where the model is small; as it was afterwards."""
+    before = torch.get_num_threads()
+    if parameters > SMALL or before == 1:
         yield
         return
-    before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
