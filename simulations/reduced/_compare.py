@@ -24,6 +24,7 @@ class Comparison:
 
     Attributes:
         times: of the finest grid, shape (n,).
+        parameters: ``theta(t)``, shape (n, D).
         full: ``phi(theta(t))``, shape (n, d).
         reduced: shape (n, d).
         lengths: the step lengths, each half of the one before.
@@ -35,6 +36,7 @@ class Comparison:
     """
 
     times: FloatArray
+    parameters: FloatArray
     full: FloatArray
     reduced: FloatArray
     lengths: tuple[float, ...]
@@ -101,13 +103,14 @@ def compare(
         return -flow.apply(z, gradient(z))
 
     lengths: list[float] = []
-    fulls: list[FloatArray] = []
+    thetas: list[FloatArray] = []
     reduceds: list[FloatArray] = []
     for k in range(halvings + 1):
         count = steps * 2**k
         lengths.append(time / count)
-        fulls.append(phi.values(_run(method, lambda x: -slope(x), theta, time / count, count)).astype(np.float64))
+        thetas.append(_run(method, lambda x: -slope(x), theta, time / count, count))
         reduceds.append(_run(method, along, start, time / count, count))
+    fulls = [np.asarray(phi.values(points), dtype=np.float64) for points in thetas]
     distances = [_apart(a[:: 2**k], b[:: 2**k]) for k, (a, b) in enumerate(zip(fulls, reduceds, strict=True))]
     errors = [
         _apart(fulls[k][:: 2**k], fulls[k + 1][:: 2 ** (k + 1)])
@@ -118,6 +121,7 @@ def compare(
     largest = max(float(np.abs(array).max()) for array in (fulls[-1], reduceds[-1]))
     return Comparison(
         times=np.linspace(0.0, time, finest + 1),
+        parameters=thetas[-1],
         full=fulls[-1],
         reduced=reduceds[-1],
         lengths=tuple(lengths),
