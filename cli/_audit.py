@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..oracles.errors import BadInput
-from ._findings import coloured, groups, print_group, write
+from ._findings import groups, print_group, tell_again, write
 
 if TYPE_CHECKING:
     from ..gate.audit import Audit
@@ -56,25 +56,13 @@ def audit_command(run: Path, target: str | None, out: Path, junit: Path | None, 
 
 def replay_audit(name: str, read: Evidence, evidence: Path) -> None:
     """Audits again what the evidence is of, and tells of what ``name`` names in it."""
-    from ..gate.evidence import find
-    from ..gate.words import paragraph
-
     try:
         context = audit_command.make_context("audit", shlex.split(read.run["command"])[2:])
     except (click.ClickException, click.exceptions.Exit, ValueError):
         raise BadInput(f"The first line of {evidence} names no command that flowlaw audit understands.") from None
     click.echo(f"{read.run['command']}, of which {name}")
-    found = find(_judged(_audited(context.params["run"], context.params["target"])), name)
-    if not found:
-        raise BadInput(f"The run has no finding '{name[:200]}'. The page beside {evidence} lists them.")
-    for one in found:
-        first, *rest = paragraph(one.finding)
-        click.echo(coloured(first))
-        for line in rest:
-            click.echo(f"  {line}")
-    words = {one.finding.verdict for one in found}
-    if code := 1 if "VIOLATED" in words else 0 if "HOLDS" in words else 3:
-        raise SystemExit(code)
+    judged = _judged(_audited(context.params["run"], context.params["target"]))
+    tell_again(judged, name, f"The run has no finding '{name[:200]}'. The page beside {evidence} lists them.")
 
 
 def _audited(run: Path, target: str | None) -> Audit:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from ..oracles.errors import BadInput
+
 if TYPE_CHECKING:
     from ..gate.expectations import Judged
     from ..reports.events import Run
@@ -54,6 +56,28 @@ def print_group(group: Sequence[Judged]) -> None:
             click.echo(f"      {text}")
     if len(group) > SHOWN:
         click.echo(f"    and {len(group) - SHOWN} more, in the report")
+
+
+def tell_again(judged: Sequence[Judged], name: str, missing: str) -> None:
+    """Tells in full of what ``name`` names among the findings, and exits as the gate does.
+
+    Raises:
+        BadInput: nothing has this name; ``missing`` is the message.
+    """
+    from ..gate.evidence import find
+    from ..gate.words import paragraph
+
+    found = find(judged, name)
+    if not found:
+        raise BadInput(missing)
+    for one in found:
+        first, *rest = paragraph(one.finding)
+        click.echo(coloured(first))
+        for line in rest:
+            click.echo(f"  {line}")
+    words = {one.finding.verdict for one in found}
+    if code := 1 if "VIOLATED" in words else 0 if "HOLDS" in words else 3:
+        raise SystemExit(code)
 
 
 def coloured(text: str) -> str:

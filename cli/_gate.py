@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..oracles.errors import BadInput
-from ._findings import coloured, groups, print_group, write
+from ._findings import groups, print_group, tell_again, write
 
 if TYPE_CHECKING:
     from ..gate.expectations import Expectation, Judged, Outcome
@@ -87,8 +87,8 @@ def gate_command(
 
 def replay_finding(name: str, evidence: Path, time_limit: float) -> None:
     """Measures again what ``name`` names in the evidence of a gate; exits as the gate does."""
-    from ..gate.evidence import PROFILE, find
-    from ..gate.words import Asked, paragraph
+    from ..gate.evidence import PROFILE
+    from ..gate.words import Asked
     from ..reports import read_evidence
 
     read = read_evidence(evidence)
@@ -106,17 +106,8 @@ def replay_finding(name: str, evidence: Path, time_limit: float) -> None:
     asked = _asked_before(read, evidence)
     asked = Asked(_spec_of(read, target, asked), asked.seed, asked.runs, asked.steps)
     click.echo(f"{asked.command}, of which {name}")
-    found = find(_judged(_measure(asked, time_limit, target), ()).judged, name)
-    if not found:
-        raise BadInput(f"Target '{target}' has no finding '{name[:200]}'. The page beside {evidence} lists them.")
-    for one in found:
-        first, *rest = paragraph(one.finding)
-        click.echo(coloured(first))
-        for line in rest:
-            click.echo(f"  {line}")
-    words = {one.finding.verdict for one in found}
-    if code := 1 if "VIOLATED" in words else 0 if "HOLDS" in words else 3:
-        raise SystemExit(code)
+    missing = f"Target '{target}' has no finding '{name[:200]}'. The page beside {evidence} lists them."
+    tell_again(_judged(_measure(asked, time_limit, target), ()).judged, name, missing)
 
 
 def _asked_before(read: Evidence, evidence: Path) -> Asked:

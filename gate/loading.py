@@ -30,13 +30,9 @@ def load_targets(spec: str) -> list[Target]:
         BadInput: there is no such module or factory, one of them raises, or it returns something else, such as two
             targets of one name.
     """
-    if len(spec) > 1_000 or not _SPEC.match(spec):
+    if not is_spec(spec):
         raise BadInput(f"{shown(spec)} names no target. Write module:factory, as in examples.gate_numpy:target.")
-    module_name, _, name = spec.partition(":")
-    module = _imported(module_name)
-    if not hasattr(module, name):
-        raise BadInput(f"The module {module_name} has no {name}.{suggestion(name, vars(module))}")
-    factory = getattr(module, name)
+    factory = named(spec)
     if not callable(factory):
         raise BadInput(
             f"{spec} is of type {_kind(factory)}. Name a function without arguments that returns a flowlaw.gate.Target."
@@ -54,6 +50,25 @@ def load_all(specs: Iterable[str]) -> list[tuple[str, Target]]:
     """
     found = [(spec, target) for spec in dict.fromkeys(specs) for target in load_targets(spec)]
     _refuse_namesakes(found)
+    return found
+
+
+def is_spec(text: str) -> bool:
+    """Whether ``text`` is of the form ``module:name``."""
+    return len(text) <= 1_000 and bool(_SPEC.match(text))
+
+
+def named(spec: str) -> object:
+    """What ``module:name`` names; nothing else of the module is touched than what importing it does.
+
+    Raises:
+        BadInput: there is no such module or name, or importing raises.
+    """
+    module_name, _, name = spec.partition(":")
+    module = _imported(module_name)
+    if not hasattr(module, name):
+        raise BadInput(f"The module {module_name} has no {name}.{suggestion(name, vars(module))}")
+    found: object = getattr(module, name)
     return found
 
 
@@ -84,9 +99,7 @@ def _imported(name: str) -> object:
                 f"There is no module {missing} in {here} or on Python's path. "
                 "Start flowlaw in the folder it lies in, or set PYTHONPATH."
             ) from None
-        raise BadInput(
-            f"The module {name} needs {missing}, which is not installed here. Install it, or choose another target."
-        ) from None
+        raise BadInput(f"The module {name} needs {missing}, which is not installed here. Install it.") from None
     except (Exception, SystemExit) as error:
         raise BadInput(f"Importing {name} raised {told(error)}. Import it by itself to see the traceback.") from None
 
