@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._layered import Layer, Net, Pass
-from ._theorem import Skipped
+from ._theorem import Property, Residual, Skipped
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+
+def by_autograd(
+    says: str,
+    cases: Callable[[], SearchStrategy[Net]],
+    check: Callable[[Net, str], Residual],
+    example: Net,
+    share: float = 0.5,
+) -> tuple[Property, Property]:
+    """The same check of what autograd computed, in float64 and in float32."""
+
+    def of(name: str, words: str, dtype: Literal["float64", "float32"]) -> Property:
+        def checked(net: Net) -> Residual:
+            return check(net, dtype)
+
+        return Property(name, words, dtype, cases, checked, examples=[example], share=share)
+
+    return of("torch-float64", says, "float64"), of("torch-float32", "The same in float32.", "float32")
 
 
 def torch_network(net: Net, dtype: str) -> Any:

@@ -13,6 +13,7 @@ from .._discrete import Case
 from .._dual import Dual, along, units
 from .._layered import Layer, Layers, Net, Row, nets, rounded, size_of, symbolic
 from .._layered_hessian import exact_along, hessian_along, sized_along, torch_along
+from .._layered_torch import by_autograd
 from .._profiles import Profile
 from .._symmetric import Target
 from .._theorem import Mutant, Plot, Property, Residual, Series, Simulation, SimulationResult, Step, Table, Theorem
@@ -265,22 +266,11 @@ THEOREM = Theorem(
             examples=[NET],
             share=0.5,
         ),
-        Property(
-            name="torch-float64",
-            says="A torch module, differentiated twice by autograd in float64: the Hessian constraint up to rounding.",
-            arithmetic="float64",
-            cases=nets,
-            check=lambda net: check_torch(net, "float64"),
-            examples=[NET],
-            share=0.25,
-        ),
-        Property(
-            name="torch-float32",
-            says="The same in float32.",
-            arithmetic="float32",
-            cases=nets,
-            check=lambda net: check_torch(net, "float32"),
-            examples=[NET],
+        *by_autograd(
+            "A torch module, differentiated twice by autograd in float64: the Hessian constraint up to rounding.",
+            nets,
+            check_torch,
+            NET,
             share=0.25,
         ),
     ),

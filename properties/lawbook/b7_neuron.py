@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from .._layered import Batch, Layers, Net, nets, neurons, random_net, rounded, size_of, symbolic
-from .._layered_torch import torch_pass
+from .._layered_torch import by_autograd, torch_pass
 from .._profiles import Profile
 from .._theorem import Mutant, Plot, Property, Residual, Series, Simulation, SimulationResult, Step, Table, Theorem
 
@@ -214,23 +214,11 @@ THEOREM = Theorem(
             check=check_graph,
             share=0.5,
         ),
-        Property(
-            name="torch-float64",
-            says="Autograd through torch.nn.Linear and LeakyReLU in float64: the sums differ by rounding only.",
-            arithmetic="float64",
-            cases=nets,
-            check=lambda net: check_torch(net, "float64"),
-            examples=[EXAMPLE],
-            share=0.5,
-        ),
-        Property(
-            name="torch-float32",
-            says="The same in float32.",
-            arithmetic="float32",
-            cases=nets,
-            check=lambda net: check_torch(net, "float32"),
-            examples=[EXAMPLE],
-            share=0.5,
+        *by_autograd(
+            "Autograd through torch.nn.Linear and LeakyReLU in float64: the sums differ by rounding only.",
+            nets,
+            check_torch,
+            EXAMPLE,
         ),
     ),
     simulations=(
