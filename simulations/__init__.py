@@ -3,6 +3,7 @@
 ==================  =============================================================  ==========================
 ``exact_steps``     gradient steps over Q                                          exact
 ``certified_flow``  gradient flow with a proved error bound, at all times          balls (python-flint)
+``enclose_flow``    a flow with roots and quotients, with a proved error bound     balls (python-flint)
 ``taylor_flow``     gradient flow to many digits; ``odefun_flow`` is independent   uncertified
 ``integrate``       Euler, RK4, Gauss, extrapolation; ``drift_ladder``             float64, bounded rounding
 ``batched_steps``   gradient descent on many cases at once                         torch, float64 or float32
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from .balls import certified_flow as certified_flow
     from .balls import certify as certify
     from .batched import batched_steps as batched_steps
+    from .enclosures import EnclosedFlow as EnclosedFlow
+    from .enclosures import certify_curve as certify_curve
+    from .enclosures import enclose_flow as enclose_flow
     from .exact import exact_steps as exact_steps
     from .exact import step_residuals as step_residuals
     from .fields import CompiledPolynomials as CompiledPolynomials
@@ -63,6 +67,7 @@ _HOMES = {
     "_trajectory": ("Enclosure", "Trajectory", "load", "save"),
     "balls": ("CertifiedFlow", "certified_flow", "certify"),
     "batched": ("batched_steps",),
+    "enclosures": ("EnclosedFlow", "certify_curve", "enclose_flow"),
     "exact": ("exact_steps", "step_residuals"),
     "fields": ("CompiledPolynomials", "FloatField", "float_point", "roundoff_bound", "step_rounding"),
     "high_precision": ("odefun_flow", "taylor_flow"),

@@ -13,12 +13,24 @@ from .objective import Objective
 
 
 def logarithmic_norm(objective: Objective, box: Sequence[arb]) -> arb:
-    """An upper bound of the largest eigenvalue of ``-hess E`` at all points of ``box``.
+    """An upper bound of the largest eigenvalue of ``-hess E`` at all points of ``box``."""
+    rows = [[-entry for entry in row] for row in _hessian(objective, box)]
+    return largest_eigenvalue(rows, f"The Hessian of {objective.model.spec}")
 
-    With ``C`` the middle of the Hessian and ``R`` the rest: ``lambda_max(-C) + |R|_F``. A guess for the first, from
-    floating point, is proved by a Cholesky factorization of ``guess + C`` in balls; if that fails, ``|C|_F`` is taken.
+
+def largest_eigenvalue(rows: Sequence[Sequence[arb]], what: str) -> arb:
+    """An upper bound of the largest eigenvalue of all symmetric matrices in a matrix of balls.
+
+    With ``C`` the middle and ``R`` the rest: ``lambda_max(C) + |R|_F``. A guess for the first, from floating point, is
+    proved by a Cholesky factorization of ``guess - C`` in balls; if that fails, ``|C|_F`` is taken.
+
+    Args:
+        rows: only the lower triangle is read.
+        what: names the matrix in a message.
+
+    Raises:
+        TooLarge: the entries overflow.
     """
-    rows = _hessian(objective, box)
     size = len(rows)
     rows = [[rows[max(i, j)][min(i, j)] for j in range(size)] for i in range(size)]  # one ball for both halves
     middle = [[entry.mid() for entry in row] for row in rows]
@@ -31,10 +43,10 @@ def logarithmic_norm(objective: Objective, box: Sequence[arb]) -> arb:
     )
     floats = np.array([[float(x) for x in row] for row in middle])
     if not np.isfinite(floats).all():
-        raise TooLarge(f"The Hessian of {objective.model.spec} overflows along this flow. Take a shorter time.")
-    values = np.linalg.eigvalsh(-(floats + floats.T) / 2)
+        raise TooLarge(f"{what} overflows along this flow. Take a shorter time.")
+    values = np.linalg.eigvalsh((floats + floats.T) / 2)
     guess = arb(float(values[-1] + 1e-9 * (1 + np.abs(values).max())))
-    shifted = [[middle[i][j] + (guess if i == j else 0) for j in range(size)] for i in range(size)]
+    shifted = [[(guess if i == j else 0) - middle[i][j] for j in range(size)] for i in range(size)]
     largest = guess if positive_definite(shifted) else norm([x for row in middle for x in row])
     return upper_end(largest + spread)
 
