@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -98,9 +98,9 @@ class _Calls:
 def derivative_finding(target: Target, *, seed: int = 0, time_limit: float | None = None) -> Finding:
     """Whether gradients are the derivatives of the loss.
 
-    The difference of the loss between two points at equal distance is the derivative up to a cubic term, which two step
-    sizes measure, and up to the rounding of the loss, ``roundings`` units of it at each point. Cost: about 60
-    evaluations of the loss for each tensor.
+    The difference of the loss between two points at equal distance is the derivative up to a cubic term and to kinks,
+    which two step sizes measure, and up to the rounding of the loss, ``roundings`` units of it at each point. Cost:
+    about 60 evaluations of the loss for each tensor.
 
     Args:
         target: only ``draw``, ``batch`` and ``loss_and_gradient`` are called.
@@ -127,30 +127,56 @@ def derivative_finding(target: Target, *, seed: int = 0, time_limit: float | Non
             if gradient is not None:
                 size = float(np.sqrt((point[name] ** 2).mean())) or 1.0
                 direction = size * rng.choice((-1.0, 1.0), size=gradient.shape)
-                asked = [_asked(calls, point, batch, name, gradient, h * direction, noise) for h in STEPS]
+                asked = [_asked(calls, point, batch, name, gradient, h * direction, loss, noise) for h in STEPS]
                 found.setdefault(name, []).append(asked)
     return _finding(target, found)
 
 
 def _asked(
-    calls: _Calls, point: dict[str, Array], batch: Any, name: str, gradient: Array, move: Array, noise: float
+    calls: _Calls,
+    point: dict[str, Array],
+    batch: Any,
+    name: str,
+    gradient: Array,
+    move: Array,
+    loss: float,
+    noise: float,
 ) -> _Asked:
-    measured, told, transposed = _difference(calls, point, batch, name, gradient, move)
-    twice, told_twice, _ = _difference(calls, point, batch, name, gradient, 2 * move)
-    cubic = abs(twice - told_twice - 2 * (measured - told))
-    return _Asked(measured, told, transposed, noise + cubic)
+    """What a step sees, with a bound of its error from what a step twice as long sees.
+
+    Half of a kink's jump is missed by a step h that leaves it behind at a distance d: c (h - d) in the difference. The
+    excess over two steps changes by c d, which is small for a kink close to the point; but the bend, a quadratic form
+    where the loss is smooth, is c (h - d) as well and misses four times itself at the double step by c (2h - 3d). Half
+    of the latter and all of the former are at least c (h - d) together, for all d.
+    """
+    once = _difference(calls, point, batch, name, gradient, move, loss)
+    twice = _difference(calls, point, batch, name, gradient, 2 * move, loss)
+    cubic = abs(twice.measured - twice.told - 2 * (once.measured - once.told))
+    kink = abs(twice.bend - 4 * once.bend) / 2
+    return _Asked(once.measured, once.told, once.transposed, noise + cubic + kink)
+
+
+class _Difference(NamedTuple):
+    """Of the loss between two points, with what the gradient and its transpose make of it; and how the loss bends."""
+
+    measured: float
+    told: float
+    transposed: float
+    bend: float
 
 
 def _difference(
-    calls: _Calls, point: dict[str, Array], batch: Any, name: str, gradient: Array, move: Array
-) -> tuple[float, float, float]:
-    """The difference of the loss between two points that the dtype can hold, and what the gradient makes of it."""
+    calls: _Calls, point: dict[str, Array], batch: Any, name: str, gradient: Array, move: Array, loss: float
+) -> _Difference:
+    """Between two points that the dtype can hold; ``loss`` is that of the point in their middle, up to rounding."""
     up, down = calls.rounded(point[name] + move), calls.rounded(point[name] - move)
     high, _ = calls.loss_and_gradient({**point, name: up}, batch)
     low, _ = calls.loss_and_gradient({**point, name: down}, batch)
     square = gradient.ndim == 2 and gradient.shape[0] == gradient.shape[1]
     transposed = float((gradient.T * (up - down)).sum()) if square else float("nan")
-    return high - low, float((gradient * (up - down)).sum()), transposed
+    uneven = float((gradient * ((up - point[name]) - (point[name] - down))).sum())
+    told = float((gradient * (up - down)).sum())
+    return _Difference(high - low, told, transposed, (high - loss) - (loss - low) - uneven)
 
 
 def _finding(target: Target, found: dict[str, list[list[_Asked]]]) -> Finding:

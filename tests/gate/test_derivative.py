@@ -74,6 +74,27 @@ def test_float32_sees_what_it_can() -> None:
     assert wrong.verdict == "VIOLATED"
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("slope", [-3.0, 0.2, 5.0])
+def test_a_kink_close_to_every_point_is_not_a_wrong_gradient(slope: float, seed: int) -> None:
+    """A step that leaves both sides of a kink behind sees half of its jump; two such steps agree about it."""
+
+    def loss_and_gradient(p: Any, batch: Any) -> tuple[float, Gradients]:
+        b = p["b"].astype("float32")
+        of_b = np.array([1.0, -2.0, 0.5, slope if b[3] > 0 else 1.0], dtype="float32")
+        return float((of_b * b).sum(dtype="float32")), {"b": of_b}
+
+    target = numpy_target(
+        draw=lambda rng: {"b": np.array([*rng.normal(size=3), 3e-5])},
+        batch=lambda rng: None,
+        loss_and_gradient=loss_and_gradient,
+        step=lambda p, memory, batch: (p, memory),
+        optimizer=SGD(lr=0.1),
+        dtype="float32",
+    )
+    assert derivative_finding(target, seed=seed).verdict != "VIOLATED"
+
+
 def test_what_cannot_be_tested_says_so() -> None:
     finding = derivative_finding(network(dtype="float32", roundings=10**9))
     assert finding.verdict == "SKIPPED"
