@@ -8,7 +8,10 @@ from ._lawbook import find as find
 from ._lawbook import theorems as theorems
 from ._profiles import PROFILES as PROFILES
 from ._profiles import Profile as Profile
+from ._theorem import CaseKind as CaseKind
+from ._theorem import CaseMap as CaseMap
 from ._theorem import Mutant as Mutant
+from ._theorem import Panel as Panel
 from ._theorem import Plot as Plot
 from ._theorem import Property as Property
 from ._theorem import Residual as Residual

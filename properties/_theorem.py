@@ -115,6 +115,56 @@ class Table:
     agrees: bool | None = None
 
 
+Tone = Literal["yes", "part", "no"]
+"""How a case is filled: solid, striped or nearly empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseKind:
+    """One class of a ``CaseMap``: the letter or digit that its cells show, what it means, and how it is filled."""
+
+    key: str
+    label: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One grid of a ``CaseMap``: a text for each row, with the key of a case for each column or ``.`` for no cell."""
+
+    title: str
+    cells: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseMap:
+    """A picture of a classification over whole numbers: small grids side by side, one cell for each combination.
+
+    Rows go from top to bottom, columns from left to right; all panels share both. Everything is computed.
+
+    Args:
+        title: what is classified.
+        x_label: of the columns, a letter or a word.
+        y_label: of the rows.
+        columns: a short name for each column.
+        rows: a short name for each row.
+        cases: the classes, with distinct keys.
+        panels: in reading order.
+        caption: what a reader should know besides the labels.
+        agrees: whether the cells equal those that another computation gives; None where there is none.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    columns: Sequence[str]
+    rows: Sequence[str]
+    cases: Sequence[CaseKind]
+    panels: Sequence[Panel]
+    caption: str = ""
+    agrees: bool | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SimulationResult:
     """A residual with what it looks like. ``proved`` is for enclosures that are proofs by themselves."""
@@ -173,6 +223,7 @@ class Theorem:
         assumes: ids of theorems used.
         derivation: yields the steps; may raise ``Skipped``.
         tables: known values recomputed, for people; each row is computed, none typed.
+        pictures: the statement as a picture, shown beside it; each cell is computed.
     """
 
     id: str
@@ -188,3 +239,4 @@ class Theorem:
     tables: tuple[Callable[[], Table], ...] = ()
     mutants: tuple[Mutant, ...] = ()
     assumes: tuple[str, ...] = ()
+    pictures: tuple[Callable[[], CaseMap], ...] = ()

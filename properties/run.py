@@ -9,7 +9,20 @@ from ..oracles.certificates import canonical, digest
 from ..oracles.kernel import verify
 from ._hunt import Hunted, hunt
 from ._profiles import Profile
-from ._theorem import Certificate, Mutant, Number, Plot, Property, Residual, Simulation, Skipped, Step, Table, Theorem
+from ._theorem import (
+    CaseMap,
+    Certificate,
+    Mutant,
+    Number,
+    Plot,
+    Property,
+    Residual,
+    Simulation,
+    Skipped,
+    Step,
+    Table,
+    Theorem,
+)
 
 Event = dict[str, object]
 
@@ -23,7 +36,8 @@ def run_theorem(
         theorem: the entry.
         profile: how hard to try.
         seed: of all random cases.
-        only: the name of one property, simulation or mutant, or ``step-3``; everything by default.
+        only: the name of one property, simulation or mutant, or ``step-3``, ``table-1``, ``picture-1``; everything by
+            default.
     """
     yield _theorem_event(theorem), None
     if not only or only.startswith("step-"):
@@ -32,6 +46,10 @@ def run_theorem(
         for number, table in enumerate(theorem.tables, 1):
             if only in ("", f"table-{number}"):
                 yield _table(theorem, number, table(), profile, seed), None
+    if not only or only.startswith("picture-"):
+        for number, picture in enumerate(theorem.pictures, 1):
+            if only in ("", f"picture-{number}"):
+                yield _picture(theorem, number, picture(), profile, seed), None
     for prop in theorem.properties:
         if only in ("", prop.name):
             yield _property(theorem, prop, profile, seed), None
@@ -203,9 +221,33 @@ def _table(theorem: Theorem, index: int, table: Table, profile: Profile, seed: i
         "name": name,
         "title": table.title,
         **_cells(table),
-        "verdict": {True: "HOLDS", False: "VIOLATED", None: "STATED"}[table.agrees],
+        "verdict": _AGREES[table.agrees],
         **_replay(theorem, name, profile, seed),
     }
+
+
+def _picture(theorem: Theorem, index: int, picture: CaseMap, profile: Profile, seed: int) -> Event:
+    name = f"picture-{index}"
+    return {
+        "event": "picture",
+        "theorem": theorem.id,
+        "name": name,
+        "title": picture.title,
+        "map": {
+            "x": picture.x_label,
+            "y": picture.y_label,
+            "columns": list(picture.columns),
+            "rows": list(picture.rows),
+            "cases": [{"key": case.key, "label": case.label, "tone": case.tone} for case in picture.cases],
+            "panels": [{"title": panel.title, "cells": list(panel.cells)} for panel in picture.panels],
+        },
+        "caption": picture.caption,
+        "verdict": _AGREES[picture.agrees],
+        **_replay(theorem, name, profile, seed),
+    }
+
+
+_AGREES = {True: "HOLDS", False: "VIOLATED", None: "STATED"}
 
 
 def _mutant(theorem: Theorem, mutant: Mutant, profile: Profile, seed: int) -> tuple[Event, Certificate | None]:

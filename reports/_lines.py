@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, cast
 
 from ..oracles.errors import BadInput, TooLarge
+from . import maps
 from ._shapes import MisfitError, checker
-from .events import SHAPES, Event
+from .events import SHAPES, CaseMap, Event
 from .numbers import number
 
 MAX_LINE = 4 * 2**20
@@ -121,6 +122,11 @@ def check(value: object) -> Event:
         if key in fields and not pattern.match(text := str(fields[key])):
             raise MisfitError(f".{key}", f"should be letters, digits, '.', '_' and '-', not {text[:60]!r}")
     _check_text(fields)
+    if kind == "picture":
+        try:
+            maps.check(cast(CaseMap, fields["map"]))
+        except MisfitError as misfit:
+            raise misfit.inside(".map") from None
     return cast(Event, fields)
 
 

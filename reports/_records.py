@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from .events import End, Event, Expected, Mutant, Property, Run, Simulation, Step, Table, Theorem
+from .events import End, Event, Expected, Mutant, Picture, Property, Run, Simulation, Step, Table, Theorem
 
 FAILED = ("REFUTED", "VIOLATED")
 _E = TypeVar("_E")
@@ -22,6 +22,7 @@ class Record:
     simulations: tuple[Simulation, ...]
     tables: tuple[Table, ...]
     mutants: tuple[Mutant, ...]
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def id(self) -> str:
@@ -38,7 +39,7 @@ class Record:
         """
         steps = [step["verdict"] for step in self.steps]
         words = {*steps, *(line["verdict"] for line in self.properties if not is_expected(line))}
-        words |= {line["verdict"] for line in (*self.simulations, *self.tables)}
+        words |= {line["verdict"] for line in (*self.simulations, *self.exhibits)}
         for failed in FAILED:
             if failed in words:
                 return failed
@@ -52,6 +53,12 @@ class Record:
     def checks(self) -> tuple[Property | Simulation, ...]:
         """The properties, then the simulations."""
         both: list[Property | Simulation] = [*self.properties, *self.simulations]
+        return tuple(both)
+
+    @property
+    def exhibits(self) -> tuple[Table | Picture, ...]:
+        """What is shown for people and has a verdict: the tables, then the pictures."""
+        both: list[Table | Picture] = [*self.tables, *self.pictures]
         return tuple(both)
 
     @property
@@ -124,6 +131,7 @@ def group(events: Iterable[Event]) -> tuple[Record, ...]:
             of(kinds, "simulation", Simulation),
             of(kinds, "table", Table),
             of(kinds, "mutant", Mutant),
+            of(kinds, "picture", Picture),
         )
         for kinds in parts.values()
     )

@@ -121,7 +121,7 @@ def failures(evidence: Evidence) -> list[tuple[str, str, str, str]]:
         checks = record.properties if gate else record.checks  # its run fails with its families
         lines = [(f"step-{step['index']}", step["says"], str(step["verdict"])) for step in record.steps]
         lines += [(check["name"], check["says"], check["verdict"]) for check in checks if not is_expected(check)]
-        lines += [(table["name"], table["title"], table["verdict"]) for table in record.tables]
+        lines += [(shown["name"], shown["title"], shown["verdict"]) for shown in record.exhibits]
         found += [(record.id, name, says, word) for name, says, word in lines if word in FAILED]
         found += [(record.id, mutant["name"], mutant["says"], "MISSED") for mutant in record.missed]
     return found
@@ -207,7 +207,7 @@ def replays(record: Record) -> list[tuple[str, list[str]]]:
     found: dict[str, list[str]] = {}
     lines = [(f"step-{step['index']}", step.get("replay", "")) for step in record.steps]
     lines += [(check["name"], check.get("replay", "")) for check in record.checks]
-    lines += [(e["name"], e.get("replay", "")) for e in record.tables]
+    lines += [(e["name"], e.get("replay", "")) for e in record.exhibits]
     lines += [(e["name"], e.get("replay", "")) for e in record.mutants]
     for name, command in lines:
         if command:

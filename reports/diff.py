@@ -95,7 +95,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = [("", record.verdict)]
     lines += [(f"step {step['index']}", step["verdict"]) for step in record.steps]
     lines += [
-        (f"{e['event']} {e['name']}", e["verdict"]) for e in (*record.properties, *record.simulations, *record.tables)
+        (f"{e['event']} {e['name']}", e["verdict"]) for e in (*record.properties, *record.simulations, *record.exhibits)
     ]
     for mutant in record.mutants:
         word = "SKIPPED" if mutant["verdict"] == "SKIPPED" else "CAUGHT" if mutant["caught"] else "MISSED"

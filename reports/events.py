@@ -53,6 +53,7 @@ Cell = str | int | float | bool | Hex | Tex | None
 Status = Literal["proved", "derived", "verified", "definition"]
 Verdict = Literal["PROVED", "REFUTED", "HOLDS", "VIOLATED", "SKIPPED"]
 Scale = Literal["linear", "log"]
+Tone = Literal["yes", "part", "no"]
 Arithmetic = Literal["rational", "modular", "balls", "float64", "float32", "float16", "bfloat16", "high precision"]
 
 
@@ -220,6 +221,46 @@ class Table(TypedDict):
     replay: NotRequired[str]
 
 
+class CaseKind(TypedDict):
+    """One class of a picture: the character that its cells show, what it means, and how it is filled."""
+
+    key: str
+    label: str
+    tone: Tone
+
+
+class Panel(TypedDict):
+    """One grid: a string for each row, in it the key of a case for each column, or ``.`` for no cell."""
+
+    title: str
+    cells: list[str]
+
+
+class CaseMap(TypedDict):
+    """A classification over whole numbers: grids with common rows and columns."""
+
+    x: str
+    y: str
+    columns: list[str]
+    rows: list[str]
+    cases: list[CaseKind]
+    panels: list[Panel]
+
+
+class Picture(TypedDict):
+    """The statement as a picture, with a verdict for the whole."""
+
+    event: Literal["picture"]
+    theorem: str
+    name: str
+    title: str
+    map: CaseMap
+    verdict: Literal["PROVED", "REFUTED", "HOLDS", "VIOLATED", "SKIPPED", "STATED"]
+    caption: NotRequired[str]
+    reason: NotRequired[str]
+    replay: NotRequired[str]
+
+
 class Seconds(TypedDict):
     """Times; never the same twice."""
 
@@ -242,7 +283,7 @@ class End(TypedDict):
     exit: int
 
 
-Event = Run | Theorem | Step | Property | Simulation | Mutant | Table | End
+Event = Run | Theorem | Step | Property | Simulation | Mutant | Table | Picture | End
 
 SHAPES: dict[str, type] = {
     "run": Run,
@@ -252,5 +293,6 @@ SHAPES: dict[str, type] = {
     "simulation": Simulation,
     "mutant": Mutant,
     "table": Table,
+    "picture": Picture,
     "end": End,
 }

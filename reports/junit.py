@@ -63,8 +63,8 @@ def _cases(record: Record) -> Iterator[Case]:
             yield one["name"], "skipped", _says(f"{one['verdict']}, as expected: {known['reason']}", says)
         else:
             yield one["name"], _outcome(one["verdict"]), says
-    for table in record.tables:
-        yield table["name"], _outcome(table["verdict"]), _says(table["title"], table.get("reason"), table.get("replay"))
+    for shown in record.exhibits:
+        yield shown["name"], _outcome(shown["verdict"]), _says(shown["title"], shown.get("reason"), shown.get("replay"))
     for mutant in record.mutants:
         outcome = "skipped" if mutant["verdict"] == "SKIPPED" else "" if mutant["caught"] else "failure"
         expected = f"expected {mutant['expected']}, came out {mutant['verdict']}"

@@ -418,11 +418,55 @@ def _worked() -> list[Event]:
     ]
 
 
+def _case(n: int, m: int, r: int) -> str:
+    """The case of A3.linear2.converse at full ranks."""
+    low, high = min(n, m), max(n, m)
+    if r == 1 or high == 1:
+        return "1"
+    if r >= n + m:
+        return "6"
+    return "2" if r <= low else "3" if r == high else "4" if r < high else "5"
+
+
+def _map() -> list[Event]:
+    sides = range(1, 6)
+    labels = (
+        ("1", "yes", "always: r = 1, or n = m = 1"),
+        ("2", "part", "2 ≤ r ≤ min(n, m): if and only if Δ = λI"),
+        ("3", "part", "2 ≤ r = max(n, m): if and only if Δ = λI"),
+        ("4", "no", "min(n, m) < r < max(n, m): never"),
+        ("5", "no", "max(n, m) < r < n + m: never"),
+        ("6", "part", "r ≥ n + m: if and only if Δ has the eigenvalues μ (n times), −ν (m times) and 0"),
+    )
+    return [
+        {
+            "event": "picture",
+            "theorem": "A1.two-layer-linear.count",
+            "name": "picture-1",
+            "title": "Where the metric property holds, for U of size n × r and V of size m × r.",
+            "map": {
+                "x": "m",
+                "y": "n",
+                "columns": [str(m) for m in sides],
+                "rows": [str(n) for n in sides],
+                "cases": [{"key": key, "tone": tone, "label": label} for key, tone, label in labels],
+                "panels": [
+                    {"title": f"r = {r}", "cells": ["".join(_case(n, m, r) for m in sides) for n in sides]}
+                    for r in range(1, 11)
+                ],
+            },
+            "caption": "U and V of full rank. The larger r, the fewer pairs are left to the last case.",
+            "verdict": "HOLDS",
+            "replay": "flowlaw replay A1.two-layer-linear.count#picture-1",
+        }
+    ]
+
+
 EXTRAS: dict[str, Callable[[], list[Event]]] = {
     "A0.integrators": _integrators,
     "A1.deep-linear.known-laws": _balls,
     "A1.alg.lie-trace": _levels,
-    "A1.two-layer-linear.count": _counts,
+    "A1.two-layer-linear.count": lambda: [*_counts(), *_map()],
     "A1.two-layer-linear.rank-deficient": _worked,
     "A1.notebook": _notebook,
 }

@@ -70,7 +70,7 @@ def test_nothing_is_fetched_and_no_script_runs(text: str) -> None:
     assert all(value.startswith(("#", "data:")) for value in sources)
     assert not [name for _, name, _ in outline.attributes if name.startswith("on")]
     assert re.findall(r"<script[^>]*>", text) == ['<script type="application/json" id="_json">']
-    assert "url(" not in text
+    assert not re.findall(r"url\((?!#)", text)  # patterns of this page are not fetched
     assert "@import" not in text
 
 
@@ -197,6 +197,67 @@ def test_a_page_that_would_still_be_too_large_keeps_every_sentence_and_verdict(
     assert bare.count('class="v v-proved"') >= len(evidence.records)
     assert {record.id for record in evidence.records} <= set(Outline(bare).ids) <= set(Outline(full).ids)
     assert len(bare) < 0.7 * len(full)
+
+
+@pytest.fixture
+def crowded(good: Path, sample: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The page of a run that does not fit, with pages of theorems beside it."""
+    evidence = read_evidence(good)
+    full = len(render(evidence, formulas=sample.formulas()).encode())
+    monkeypatch.setattr(page_module, "MAX_BYTES", full * 7 // 10)
+    target = good.with_name("index.html")
+    write_report(good, target, formulas=sample.formulas())
+    return target
+
+
+def test_a_page_that_is_too_large_gets_a_page_for_each_theorem(crowded: Path, good: Path, sample: Any) -> None:
+    text, evidence = crowded.read_text("utf-8"), read_evidence(good)
+    assert "the page of each theorem" in text
+    assert len(text.encode()) <= page_module.MAX_BYTES
+    folder = crowded.parent / "theorems"
+    assert {path.name for path in folder.iterdir()} == {f"{record.id}.html" for record in evidence.records}
+    for record in evidence.records:
+        assert f"theorems/{record.id}.html" in Outline(text).links
+    whole = Outline(render(evidence, formulas=sample.formulas()))
+    alone = Outline((folder / "A1.two-layer-linear.count.html").read_text("utf-8"))
+    own = {name for name in whole.ids if name.startswith("A1.two-layer-linear.count")}
+    assert own <= set(alone.ids)
+    assert "../index.html" in alone.links
+    for link in alone.links:
+        assert link.startswith("#") or (folder / link).exists(), link
+
+
+def test_pages_of_theorems_go_when_one_page_holds_everything(
+    crowded: Path, good: Path, sample: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_module, "MAX_BYTES", 10**7)
+    write_report(good, crowded, formulas=sample.formulas())
+    assert not (crowded.parent / "theorems").exists()
+    assert "theorems/" not in crowded.read_text("utf-8")
+
+
+def test_what_failed_is_told_in_full_on_the_shortest_page_with_pictures(
+    bad: Path, sample: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = read_evidence(bad)
+    monkeypatch.setattr(page_module, "LEVELS", (page_module.SKETCH,))
+    text = render(evidence, formulas=sample.formulas())
+    ids = set(Outline(text).ids)
+    for record in evidence.records:
+        if record.missed or record.verdict in ("REFUTED", "VIOLATED"):
+            assert {f"{record.id}:{one['name']}" for one in record.mutants} <= ids
+    assert any(record.missed for record in evidence.records)
+
+
+def test_an_id_that_is_no_plain_name_is_no_path(tmp_path: Path, sample: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "in" / "e.jsonl"
+    path.parent.mkdir()
+    with EvidenceWriter(path, sample.RUN) as writer:
+        writer.write({**sample.events()[0], "theorem": "target/law"})
+        writer.finish(wall=1, exit=0)
+    monkeypatch.setattr(page_module, "MAX_BYTES", 1)
+    write_report(path, path.with_name("page.html"))
+    assert [item.name for item in (path.parent / "page-theorems").iterdir()] == ["0.html"]
 
 
 def test_neighbouring_steps_that_only_certify_an_instance_share_a_table(tmp_path: Path, sample: Any) -> None:
