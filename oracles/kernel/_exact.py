@@ -7,19 +7,24 @@ costs what its operands promise, and ``Work`` runs out before memory or patience
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
-from math import lcm
-from typing import NamedTuple
+from math import lcm, prod
+from typing import Generic, NamedTuple, TypeVar
 
-from ._read import Rational, Rejected, array, entries, integers, rational, whole
+from ._read import Rational, Rejected, array, demand, entries, integers, rational, rationals, whole
 
 Monomial = tuple[tuple[int, int], ...]
+Vector = dict[int, int]
+"""Whole entries by number; those left out are zero."""
+Key = TypeVar("Key", bound=Hashable)
 EXACT_LIMIT = 15 * 10**6
 """Steps of exact arithmetic in one certificate, of about a tenth of a microsecond each."""
 PAIR_WORK = 30
 """What it costs to look at two polynomials, however short."""
+JET_WORK = 50
+"""What it costs to look at one polynomial at a point."""
 
 
 class Work:
@@ -45,6 +50,45 @@ class Polynomial(NamedTuple):
         return Fraction(self.terms.get((), 0), self.below)
 
 
+class Point(NamedTuple):
+    """A rational point: whole numbers, the positive one that they are to be divided by, and the bits of the longest."""
+
+    numbers: Sequence[int]
+    below: int
+    bits: int
+
+
+class Jet(NamedTuple):
+    """The value and the gradient of a polynomial at a point, all times the same positive number."""
+
+    value: int
+    gradient: Vector
+    scale: int
+
+
+class Matrix(Generic[Key]):
+    """A sparse matrix of whole numbers, kept by columns; its rows have names."""
+
+    def __init__(self, rows: Iterable[tuple[Key, Vector]], work: Work) -> None:
+        self.columns: dict[int, list[tuple[Key, int]]] = {}
+        self.longest, self.work = 1, work
+        for name, row in rows:
+            self.longest = max(self.longest, longest(row.values()))
+            for column, entry in row.items():
+                self.columns.setdefault(column, []).append((name, entry))
+
+    def times(self, vector: Vector) -> dict[Key, int]:
+        """The entries of the product that are not zero."""
+        each = self.longest * longest(vector.values())
+        out: dict[Key, int] = {}
+        for column, weight in vector.items():
+            listed = self.columns.get(column, ())
+            self.work.spend(2 + each * len(listed))
+            for name, entry in listed:
+                out[name] = out.get(name, 0) + weight * entry
+        return {name: entry for name, entry in out.items() if entry}
+
+
 Gradient = dict[int, Polynomial]
 """Partial derivatives by variable; those left out are zero."""
 
@@ -63,6 +107,11 @@ ONE, MINUS_ONE = number(1), number(-1)
 def words(number: int) -> int:
     """The length of a number beyond its first 64 bits, in units of 64 bits."""
     return number.bit_length() >> 6
+
+
+def longest(numbers: Iterable[int]) -> int:
+    """The length of the longest of the numbers in words, and one."""
+    return 1 + max(map(words, numbers), default=0)
 
 
 def size(terms: dict[Monomial, int]) -> int:
@@ -131,13 +180,44 @@ def inner(left: Gradient, right: Gradient, work: Work) -> Polynomial:
     return combine([(left[index], right[index]) for index in left.keys() & right.keys()], work)
 
 
-def at_point(polynomial: Polynomial, point: Sequence[Rational], work: Work) -> Polynomial:
-    """The value at a rational point, as a constant polynomial."""
-    values: list[tuple[Polynomial, Polynomial]] = []
+def degree(polynomial: Polynomial) -> int:
+    return max((sum(exponent for _, exponent in monomial) for monomial in polynomial.terms), default=0)
+
+
+def jet(polynomial: Polynomial, point: Point, work: Work, power: int | None = None) -> Jet:
+    """The value and the gradient at a point, times the denominator of the point to the degree, or to a higher power."""
+    numbers, below, bits = point
+    most = degree(polynomial) if power is None else power
+    long = longest(polynomial.terms.values()) + ((most + 1) * bits >> 6)
+    work.spend(JET_WORK + long**2 // 8)
+    value, gradient = 0, dict[int, int]()
     for monomial, c in polynomial.terms.items():
-        factors = [number(point[index]) for index, exponent in monomial for _ in range(exponent)]
-        values.append((Polynomial({(): c}, polynomial.below), product(factors, work)))
-    return combine(values, work)
+        work.spend(8 + 2 * len(monomial) ** 2 + len(monomial) * long**2 // 8)
+        if below > 1:
+            c *= below ** (most - sum(exponent for _, exponent in monomial))
+        powers = [numbers[index] ** exponent for index, exponent in monomial]
+        value += c * prod(powers)
+        c *= below
+        for position, (index, exponent) in enumerate(monomial):
+            slope = c * exponent * numbers[index] ** (exponent - 1) * prod(powers[:position] + powers[position + 1 :])
+            gradient[index] = gradient.get(index, 0) + slope
+    return Jet(value, gradient, polynomial.below * below**most)
+
+
+def along(left: Jet, right: Jet, work: Work) -> Fraction:
+    """The inner product of two gradients."""
+    work.spend((words(left.scale) + words(right.scale)) ** 2)
+    product = Matrix([(0, left.gradient)], work).times(right.gradient)
+    return Fraction(product.get(0, 0), left.scale * right.scale)
+
+
+def point_at(numbers: Sequence[int], below: int = 1) -> Point:
+    return Point(numbers, below, max(map(int.bit_length, [*numbers, below])))
+
+
+def read_point(value: object, what: str, size: int) -> Point:
+    """A list of ``size`` rationals."""
+    return point_at(*whole(rationals(value, what, size)))
 
 
 def read_polynomial(value: object, what: str, variables: int, most_terms: int, most_degree: int = 200) -> Polynomial:
@@ -155,6 +235,5 @@ def read_polynomial(value: object, what: str, variables: int, most_terms: int, m
             raise Rejected(f"a monomial occurs twice in {what}")
         terms[monomial] = rational(written, f"a coefficient of {what}")
     coefficients, below = whole(terms.values())
-    if not all(coefficients):
-        raise Rejected(f"{what} has a zero coefficient")
+    demand(all(coefficients), f"{what} has a zero coefficient")
     return Polynomial(dict(zip(terms, coefficients, strict=True)), below)

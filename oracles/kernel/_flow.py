@@ -25,7 +25,7 @@ import numpy as np
 
 from ._exact import Polynomial
 from ._modular import Residues
-from ._read import Rejected
+from ._read import demand
 
 Flip = Callable[[Residues], Residues]
 Product = Callable[[Residues, Residues], Residues]
@@ -73,8 +73,7 @@ class Monomials:
         terms = [(owner, *term) for owner, coordinate in enumerate(coordinates) for term in coordinate.terms.items()]
         factors = [[variable for variable, exponent in m for _ in range(exponent)] for _, m, _ in terms]
         degree = max(map(len, factors), default=0) or 1
-        if len(terms) * degree > FACTORS_LIMIT:
-            raise Rejected("the coordinates have too many factors to be differentiated")
+        demand(len(terms) * degree <= FACTORS_LIMIT, "the coordinates have too many factors to be differentiated")
         filled = [variables + [parameters] * (degree - len(variables)) for variables in factors]
         self.factors = np.array(filled, dtype=np.int64).reshape(len(terms), degree)
         self.coefficients = np.array([c % prime for _, _, c in terms], dtype=np.int64)

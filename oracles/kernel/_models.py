@@ -10,14 +10,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, combinations_with_replacement, compress, pairwise
-from math import prod
 
 import numpy as np
 
-from ._exact import MINUS_ONE, ONE, Monomial, Polynomial, Work, combine, inner, read_polynomial, slopes, variable
+from ._exact import Monomial, Polynomial, Vector, Work, inner, jet, point_at, read_polynomial, slopes
 from ._flow import Chain, Monomials, Program, times
 from ._modular import Residues
-from ._read import Rejected, array, choice, closed, integer, integers, opened
+from ._read import Rejected, array, choice, closed, demand, integer, integers, opened, variant
 
 TERMS_LIMIT = 2_000_000
 """Terms of explicit polynomials that the kernel is willing to expand."""
@@ -28,14 +27,14 @@ DENSE_LIMIT = 20_000
 EDGE_WORK = 5
 """What it costs to walk along one edge."""
 ROW_WORK = 20
-"""What it costs to hold the gradient of one law."""
+"""What it costs to hold a gradient of two entries."""
 
 Neuron = tuple[int, int]
 """A group and a position in it."""
+Path = tuple[int, ...]
+"""The parameters of the edges from the source on."""
 Family = Mapping[str, object]
 Law = Family | Polynomial
-Row = dict[int, int]
-"""The entries of a gradient modulo a prime, by parameter; those left out are zero."""
 
 
 class Form:
@@ -67,64 +66,91 @@ class Form:
         for number, coordinate in enumerate(self.coordinates() if laws else ()):
             of_coordinate = slopes(coordinate, self.work, variables)
             for of_law in of_laws:
-                if inner(of_law, of_coordinate, self.work).terms:
-                    raise Rejected(f"a law is not orthogonal to the gradient of coordinate {number}")
+                along = inner(of_law, of_coordinate, self.work)
+                demand(not along.terms, f"a law is not orthogonal to the gradient of coordinate {number}")
 
-    def gradients(self, law: Law, point: Residues, prime: int) -> Iterator[Row]:
-        """The gradients at an integer point of a law, times its denominator, or of those that a name stands for."""
-        numbers: list[int] = point.tolist()
-        for polynomial in [law] if isinstance(law, Polynomial) else self.family(law):
-            self.work.spend(ROW_WORK)
-            row: Row = {}
-            for monomial, c in polynomial.terms.items():
-                self.work.spend(8 + 2 * len(monomial) ** 2)
-                for position, (index, exponent) in enumerate(monomial):
-                    slope = c * exponent * pow(numbers[index], exponent - 1, prime)
-                    for other, power in monomial[:position] + monomial[position + 1 :]:
-                        slope = slope * pow(numbers[other], power, prime) % prime
-                    row[index] = (row.get(index, 0) + slope) % prime
-            yield row
+    def written(self, laws: Iterable[Law]) -> Iterator[Polynomial]:
+        """The laws as polynomials; rejects a family of others."""
+        for law in laws:
+            yield from [law] if isinstance(law, Polynomial) else self.family(law)
+
+    def gradients(self, law: Law, point: Residues, prime: int) -> Iterator[Vector]:
+        """The gradients of a law, or of those that a name stands for, at an integer point; whole multiples of them."""
+        numbers = point_at(point.tolist())
+        return (jet(polynomial, numbers, self.work).gradient for polynomial in self.written([law]))
 
 
-class Linear(Form):
-    """``phi = U_1 ... U_L``; families ``balance``, ``output-sums`` and ``block-first-integrals``."""
+class Graph(Form):
+    """A model over a DAG: groups of neurons in topological order, and links that join all neurons of two groups."""
+
+    def __init__(self, sizes: list[int], roles: list[str], links: list[tuple[int, int]], work: Work) -> None:
+        self.work, self.sizes, self.roles, self.links = work, sizes, roles, links
+        self.starts = list(accumulate((sizes[tail] * sizes[head] for tail, head in links), initial=0))
+        self.parameters = self.starts[-1]
+        self.into: list[list[int]] = [[] for _ in sizes]
+        self.out_of: list[list[int]] = [[] for _ in sizes]
+        for link, (tail, head) in enumerate(links):
+            self.into[head].append(link)
+            self.out_of[tail].append(link)
+
+    def walks(self, start: Neuron, end: Neuron | None = None) -> Iterator[Path]:
+        """The paths from a source to all outputs, or to the ``end``."""
+        stack: list[tuple[Neuron, Path]] = [(start, ())]
+        while stack:
+            (group, i), path = stack.pop()
+            if self.roles[group] == "output":
+                yield path
+            for link in self.out_of[group]:
+                head = self.links[link][1]
+                first = self.starts[link] + i * self.sizes[head]
+                ends = [end[1]] if end and head == end[0] else range(self.sizes[head])
+                self.work.spend(EDGE_WORK * (len(path) + 1) * len(ends))
+                stack += [((head, j), (*path, first + j)) for j in ends]
+
+    def balance(self, group: int, a: int, b: int) -> Polynomial:
+        """Of two neurons: the products of weights that enter them from the same neuron, less those that leave."""
+        width = self.sizes[group]
+        pairs = [
+            (self.starts[link] + k * width + a, self.starts[link] + k * width + b, 1)
+            for link in self.into[group]
+            for k in range(self.sizes[self.links[link][0]])
+        ]
+        for link in self.out_of[group]:
+            start, after = self.starts[link], self.sizes[self.links[link][1]]
+            pairs += [(start + a * after + k, start + b * after + k, -1) for k in range(after)]
+        return Polynomial({((i, 2),) if i == j else ((i, 1), (j, 1)): sign for i, j, sign in pairs})
+
+
+class Linear(Graph):
+    """``phi = U_1 ... U_L``; families ``balance``, ``output-sums`` and ``block-first-integrals``.
+
+    An entry of the product is the sum of the paths from a row of U_1 to a column of U_L.
+    """
 
     def __init__(self, widths: object, output: object, work: Work) -> None:
-        self.work = work
         self.widths = [integer(w, "a width", 1, 10**6) for w in array(widths, "widths", least=2, most=65)]
         self.zero_sum = choice(output, "the output of a linear model", ("all", "zero-sum")) == "zero-sum"
-        if self.zero_sum and self.widths[0] < 2:
-            raise Rejected("a zero-sum output needs at least two output neurons")
-        self.starts = list(accumulate((a * b for a, b in pairwise(self.widths)), initial=0))
-        self.parameters = self.starts[-1]
+        demand(self.widths[0] > self.zero_sum, "a zero-sum output needs at least two output neurons")
+        self.last = len(self.widths) - 1
+        roles = ["source", *["hidden"] * (self.last - 1), "output"]
+        super().__init__(self.widths, roles, list(pairwise(range(self.last + 1))), work)
 
     def program(self, prime: int) -> Program:
         return Chain(self.widths, self.zero_sum, prime)
 
     def coordinates(self) -> Iterator[Polynomial]:
-        for row in range(self.widths[0] - self.zero_sum):
-            yield from self._entries(row, range(self.widths[-1]))
+        return map(self.coordinate, range((self.widths[0] - self.zero_sum) * self.widths[-1]))
 
     def coordinate(self, key: object) -> Polynomial:
         rows, columns = self.widths[0] - self.zero_sum, self.widths[-1]
         row, column = divmod(integer(key, "a coordinate", 0, rows * columns - 1), columns)
-        return self._entries(row, [column])[0]
-
-    def _entries(self, row: int, columns: Sequence[int]) -> list[Polynomial]:
-        """Entries of one row of the product, less those of the last row for a zero-sum output."""
-        if prod(self.widths[1:-1]) * len(self.widths) > TERMS_LIMIT:
-            raise Rejected("one entry of the product has too many terms to be written out")
-        entries = {row: ONE, self.widths[0] - 1: MINUS_ONE} if self.zero_sum else {row: ONE}
-        ends = [range(width) for width in self.widths[1:-1]] + [columns]
-        for start, width, heads in zip(self.starts, self.widths[1:], ends, strict=False):
-            entries = {
-                j: combine([(entry, variable(start + i * width + j)) for i, entry in entries.items()], self.work)
-                for j in heads
-            }
-        return list(entries.values())
+        terms = {_product(path): 1 for path in self.walks((0, row), (self.last, column))}
+        if self.zero_sum:
+            terms |= {_product(path): -1 for path in self.walks((0, rows), (self.last, column))}
+        return Polynomial(terms)
 
     def family(self, law: Family) -> Iterable[Polynomial]:
-        name = closed(law, "the family", "family")["family"]
+        [name] = closed(law, "the family", "family")
         if name == "balance":
             return (self.balance(*names) for names in self.balances())
         if name == "output-sums" and self.zero_sum:
@@ -133,28 +159,18 @@ class Linear(Form):
         return super().family(law)
 
     def balances(self) -> Iterator[tuple[int, int, int]]:
-        """The entries (a, b), a <= b, of the balance of every hidden layer, as (layer, a, b)."""
+        """The entries (a, b), a <= b, of ``U_i^T U_i - U_(i+1) U_(i+1)^T`` for every hidden layer, as (i, a, b)."""
         for layer, width in enumerate(self.widths[1:-1], start=1):
             yield from ((layer, a, b) for a, b in combinations_with_replacement(range(width), 2))
 
-    def balance(self, layer: int, a: int, b: int) -> Polynomial:
-        """The entry (a, b) of ``U_i^T U_i - U_(i+1) U_(i+1)^T`` for i = ``layer``."""
-        before, width, after = self.widths[layer - 1 : layer + 2]
-        into, out_of = self.starts[layer - 1 : layer + 1]
-        ends = [(into + k * width + a, into + k * width + b, 1) for k in range(before)]
-        ends += [(out_of + a * after + k, out_of + b * after + k, -1) for k in range(after)]
-        return Polynomial({((i, 2),) if i == j else ((i, 1), (j, 1)): sign for i, j, sign in ends})
-
-    def gradients(self, law: Law, point: Residues, prime: int) -> Iterator[Row]:
+    def gradients(self, law: Law, point: Residues, prime: int) -> Iterator[Vector]:
         if isinstance(law, Polynomial) or law.get("family") != "block-first-integrals":
             yield from super().gradients(law, point, prime)
             return
-        found = closed(law, "the family", "family", "from", "to")
-        last = len(self.widths) - 1
-        start = integer(found["from"], "'from'", 0, last - 1)
-        end = integer(found["to"], "'to'", start + 1, last)
-        if self.widths[start] != 1 or self.widths[end] != 1:
-            raise Rejected("a scalar block lies between two layers of width one")
+        _, tail, head = closed(law, "the family", "family", "from", "to")
+        start = integer(tail, "'from'", 0, self.last - 1)
+        end = integer(head, "'to'", start + 1, self.last)
+        demand(self.widths[start] == self.widths[end] == 1, "a scalar block lies between two layers of width one")
         low, high = self.starts[start], self.starts[end]
         self.work.spend(ROW_WORK * (high - low))
         scalar = Chain(self.widths[start : end + 1], False, prime)
@@ -166,68 +182,55 @@ class Linear(Form):
         yield from ({low + k: slope[s], low + s: -c % prime} for k, c in enumerate(slope) if k != s)
 
 
-class Paths(Form):
+class Paths(Graph):
     """The path lifting of a DAG of homogeneous neurons; family ``neuron-balance``.
 
-    Groups are listed in topological order; ``links`` join all neurons of one group to all of a later one. Every hidden
-    group has a link in and a link out, so that every edge lies on a path from a source to an output.
+    Every hidden group has a link in and a link out, so that every edge lies on a path from a source to an output.
     """
 
     def __init__(self, groups: object, links: object, work: Work) -> None:
-        self.work = work
-        found = [closed(entry, "a group", "size", "role") for entry in array(groups, "groups", least=2, most=2_000_000)]
-        self.roles = [choice(group["role"], "the role of a group", ("source", "hidden", "output")) for group in found]
-        self.sizes = [integer(group["size"], "the size of a group", 1, 10**9) for group in found]
-        listed = array(links, "links", least=1, most=2_000_000)
-        self.links = [(a, b) for a, b in (integers(entry, "a link", 2, 0, len(self.sizes) - 1) for entry in listed)]
-        if len(set(self.links)) != len(self.links) or any(tail >= head for tail, head in self.links):
-            raise Rejected("a link is listed twice, or leads from a group to an earlier one or to itself")
-        tails, heads = {tail for tail, _ in self.links}, {head for _, head in self.links}
-        for number, role in enumerate(self.roles):
-            if (number in heads) != (role != "source") or (number in tails) != (role != "output"):
-                raise Rejected(f"group {number} is not joined as its role '{role}' demands")
-        self.starts = list(accumulate((self.sizes[a] * self.sizes[b] for a, b in self.links), initial=0))
-        self.parameters = self.starts[-1]
-        self.hidden = sum(size for size, role in zip(self.sizes, self.roles, strict=True) if role == "hidden")
-        self._paths: list[tuple[int, ...]] = []
+        listed = array(groups, "groups", least=2, most=2_000_000)
+        found = [closed(entry, "a group", "size", "role") for entry in listed]
+        sizes = [integer(size, "the size of a group", 1, 10**9) for size, _ in found]
+        roles = [choice(role, "the role of a group", ("source", "hidden", "output")) for _, role in found]
+        written = array(links, "links", least=1, most=2_000_000)
+        pairs = [(a, b) for a, b in (integers(entry, "a link", 2, 0, len(sizes) - 1) for entry in written)]
+        ordered = len(set(pairs)) == len(pairs) and all(tail < head for tail, head in pairs)
+        demand(ordered, "a link is listed twice, or leads from a group to an earlier one or to itself")
+        super().__init__(sizes, roles, pairs, work)
+        for number, role in enumerate(roles):
+            joined = bool(self.into[number]) == (role != "source") and bool(self.out_of[number]) == (role != "output")
+            demand(joined, f"group {number} is not joined as its role '{role}' demands")
+        self._paths: list[Path] = []
+        self.hidden = sum(size for size, role in zip(sizes, roles, strict=True) if role == "hidden")
 
-    def edges(self) -> Iterator[tuple[int, Neuron, Neuron]]:
-        """All edges as parameters with both their ends; those into a neuron come before those out of it."""
-        for link in sorted(range(len(self.links)), key=lambda link: self.links[link][1]):
-            tail, head = self.links[link]
-            for position in range(self.sizes[tail] * self.sizes[head]):
-                yield self.starts[link] + position, *self._ends(link, position)
+    def _neurons(self, role: str) -> Iterator[Neuron]:
+        for group in compress(range(len(self.sizes)), (found == role for found in self.roles)):
+            yield from ((group, i) for i in range(self.sizes[group]))
 
-    def _ends(self, link: int, position: int) -> tuple[Neuron, Neuron]:
-        tail, head = self.links[link]
-        i, j = divmod(position, self.sizes[head])
-        return (tail, i), (head, j)
-
-    def paths(self) -> list[tuple[int, ...]]:
-        """Every path as a tuple of parameters from the source on, in lexicographic order."""
+    def paths(self) -> list[Path]:
+        """Every path, in lexicographic order."""
         if not self._paths:
-            arriving: dict[Neuron, list[tuple[int, ...]]] = {}
-            found: list[tuple[int, ...]] = []
-            for parameter, tail, head in self.edges():
-                paths = found if self.roles[head[0]] == "output" else arriving.setdefault(head, [])
-                for path in [()] if self.roles[tail[0]] == "source" else arriving[tail]:
-                    self.work.spend(EDGE_WORK * (len(path) + 1))
-                    paths.append((*path, parameter))
-            self._paths = sorted(found)
+            self._paths = sorted(path for source in self._neurons("source") for path in self.walks(source))
         return self._paths
 
     def coordinates(self) -> Iterator[Polynomial]:
-        return map(_product, self.paths())
+        return (Polynomial({_product(path): 1}) for path in self.paths())
 
     def coordinate(self, key: object) -> Polynomial:
         edges = array(key, "a path", least=1, most=len(self.sizes))
         path = [integer(edge, "an edge of a path", 0, self.parameters - 1) for edge in edges]
         links = [bisect_right(self.starts, edge) - 1 for edge in path]
         ends = [self._ends(link, edge - self.starts[link]) for link, edge in zip(links, path, strict=True)]
-        roles = self.roles[ends[0][0][0]], self.roles[ends[-1][1][0]]
-        if roles != ("source", "output") or any(before[1] != after[0] for before, after in pairwise(ends)):
-            raise Rejected("the edges of a coordinate do not form a path from a source to an output")
-        return _product(path)
+        whole = self.roles[ends[0][0][0]] == "source" and self.roles[ends[-1][1][0]] == "output"
+        joined = all(before[1] == after[0] for before, after in pairwise(ends))
+        demand(whole and joined, "the edges of a coordinate do not form a path from a source to an output")
+        return Polynomial({_product(path): 1})
+
+    def _ends(self, link: int, position: int) -> tuple[Neuron, Neuron]:
+        tail, head = self.links[link]
+        i, j = divmod(position, self.sizes[head])
+        return (tail, i), (head, j)
 
     def check_laws(self, laws: Sequence[Polynomial]) -> None:
         """A sum of ``c_e theta_e^2`` is a law iff c sums to zero on every path, iff it is a potential difference."""
@@ -236,21 +239,17 @@ class Paths(Form):
         for law in compress(laws, squares):
             self.work.spend(EDGE_WORK * (len(self.links) + self.parameters))
             height: dict[Neuron, int] = {}
-            for parameter, tail, head in self.edges():
-                value = height.get(tail, 0) + law.terms.get(((parameter, 2),), 0)
-                if height.setdefault(head, 0 if self.roles[head[0]] == "output" else value) != value:
-                    raise Rejected("the coefficients of a law do not sum to zero along every path")
+            for link in (link for links in self.into for link in links):  # into a neuron before those out of it
+                for edge in range(self.starts[link], self.starts[link + 1]):
+                    tail, head = self._ends(link, edge - self.starts[link])
+                    value = height.get(tail, 0) + law.terms.get(((edge, 2),), 0)
+                    kept = height.setdefault(head, 0 if self.roles[head[0]] == "output" else value)
+                    demand(kept == value, "the coefficients of a law do not sum to zero along every path")
 
     def family(self, law: Family) -> Iterable[Polynomial]:
         if law != {"family": "neuron-balance"}:
             return super().family(law)
-        self.work.spend(EDGE_WORK * self.parameters)
-        terms: dict[Neuron, dict[Monomial, int]] = {}
-        for parameter, tail, head in self.edges():
-            for neuron, sign in ((tail, -1), (head, 1)):
-                if self.roles[neuron[0]] == "hidden":
-                    terms.setdefault(neuron, {})[((parameter, 2),)] = sign
-        return map(Polynomial, terms.values())
+        return (self.balance(group, i, i) for group, i in self._neurons("hidden"))
 
 
 class Explicit(Form):
@@ -260,32 +259,45 @@ class Explicit(Form):
         self.work = work
         self.parameters = integer(parameters, "'parameters'", 1, DENSE_LIMIT)
         listed = array(coordinates, "coordinates", least=1, most=100_000)
-        self.polynomials = [
-            read_polynomial(entry, "a coordinate", self.parameters, TERMS_LIMIT, 60) for entry in listed
-        ]
-        if sum(len(polynomial.terms) for polynomial in self.polynomials) > TERMS_LIMIT:
-            raise Rejected(f"the coordinates have more than {TERMS_LIMIT} terms")
+        size = self.parameters
+        self.polynomials = [read_polynomial(entry, "a coordinate", size, TERMS_LIMIT, 60) for entry in listed]
+        total = sum(len(polynomial.terms) for polynomial in self.polynomials)
+        demand(total <= TERMS_LIMIT, f"the coordinates have more than {TERMS_LIMIT} terms")
 
     def coordinates(self) -> Sequence[Polynomial]:
         return self.polynomials
 
 
-MODELS: dict[str, tuple[Callable[[object, object, Work], Form], str, str]] = {
-    "linear": (Linear, "widths", "output"),
-    "paths": (Paths, "groups", "links"),
-    "polynomial": (Explicit, "parameters", "coordinates"),
+MODELS: dict[str, tuple[Callable[[object, object, Work], Form], tuple[str, str]]] = {
+    "linear": (Linear, ("widths", "output")),
+    "paths": (Paths, ("groups", "links")),
+    "polynomial": (Explicit, ("parameters", "coordinates")),
 }
 
 
-def read_model(value: object, work: Work | None = None) -> Form:
+def read_model(value: object, work: Work | None = None, most: int = PARAMETERS_LIMIT) -> Form:
     """The model of a claim."""
-    kind, first, second = MODELS[choice(opened(value).get("kind"), "the kind of the model", MODELS)]
-    found = closed(value, "the model", "kind", first, second)
-    form = kind(found[first], found[second], work or Work())
-    if form.parameters > PARAMETERS_LIMIT:
-        raise Rejected(f"the model has more than {PARAMETERS_LIMIT} parameters")
+    _, kind, (first, second) = variant(value, "the model", "kind", MODELS)
+    form = kind(first, second, work or Work())
+    demand(form.parameters <= most, f"the model has more than {most} parameters")
     return form
 
 
-def _product(path: Sequence[int]) -> Polynomial:
-    return Polynomial({tuple((edge, 1) for edge in sorted(path)): 1})
+def read_laws(value: object, form: Form, least: int = 0) -> list[Law]:
+    """The laws of a claim, families only where it may have none; rejects a written one that is no law.
+
+    The check is A1.char.orthogonality.
+    """
+    laws: list[Law] = []
+    for entry in array(value, "laws", least=least, most=20_000):
+        if "family" in opened(entry) and not least:
+            laws.append(opened(entry))
+        else:
+            [written] = closed(entry, "a law", "polynomial")
+            laws.append(read_polynomial(written, "a law", form.parameters, TERMS_LIMIT))
+    form.check_laws([law for law in laws if isinstance(law, Polynomial)])
+    return laws
+
+
+def _product(path: Sequence[int]) -> Monomial:
+    return tuple((edge, 1) for edge in sorted(path))

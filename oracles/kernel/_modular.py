@@ -6,13 +6,14 @@ bound of the rank over Q of the integer matrix that was reduced.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ._read import Rejected, integer
+from ._read import demand, integer
 
 Residues = npt.NDArray[np.int64]
 Integers = npt.NDArray[Any]
@@ -20,6 +21,8 @@ Integers = npt.NDArray[Any]
 
 PRIME_LIMIT = 2**20
 """Largest prime in use: products stay below 2^40, so that 2^22 of them add up without overflow in 64 bits."""
+CELLS_LIMIT = 6 * 10**7
+"""Entries of one array of integers."""
 _ROOT = 2**10
 _PANEL, _WIDE_PANEL = 32, 128
 
@@ -32,9 +35,28 @@ def is_prime(number: int) -> bool:
 
 def read_prime(value: object) -> int:
     prime = integer(value, "the prime", 2, PRIME_LIMIT)
-    if not is_prime(prime):
-        raise Rejected(f"{prime} is not a prime")
+    demand(is_prime(prime), f"{prime} is not a prime")
     return prime
+
+
+def check_fits(rows: int, columns: int) -> None:
+    """Rejects an array of so many entries before it is made."""
+    demand(rows * columns <= CELLS_LIMIT, "a matrix fills more memory than the kernel is willing to take")
+
+
+def residues(rows: Sequence[Mapping[int, int]], width: int, prime: int) -> Residues:
+    """Rows of whole entries by column as an array modulo ``prime``."""
+    check_fits(len(rows), width)
+    out = np.zeros((len(rows), width), dtype=np.int64)
+    for i, row in enumerate(rows):
+        out[i, list(row)] = [c % prime for c in row.values()]
+    return out
+
+
+def demand_rank(what: str, rows: Sequence[Mapping[int, int]], width: int, least: int, prime: int) -> None:
+    """Rejects rows of whole entries whose rank is not seen to be ``least`` or more."""
+    reached = rank(residues(rows, width, prime), prime) if least else 0
+    demand(reached >= least, f"the rank of the {what} is below {least} modulo the prime")
 
 
 def rank(matrix: Residues, prime: int) -> int:

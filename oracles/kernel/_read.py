@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import lcm
-from typing import NoReturn, cast
+from typing import NoReturn, TypeVar, cast
 
 Rational = int | Fraction
+Reader = TypeVar("Reader")
+Table = Mapping[str, tuple[Reader, Sequence[str]]]
 TEXT_LIMIT = 16 * 2**20
 """Characters of a certificate."""
 DIGITS_LIMIT = 4000
@@ -26,10 +28,15 @@ class Rejected(Exception):
     """Why a certificate is not accepted, in one sentence."""
 
 
+def demand(holds: bool, otherwise: str) -> None:
+    """Rejects the certificate unless something holds."""
+    if not holds:
+        raise Rejected(otherwise)
+
+
 def parse(text: str) -> object:
     """The JSON value in ``text``. Floats, NaN, repeated names and oversized numbers are rejected."""
-    if len(text) > TEXT_LIMIT:
-        raise Rejected(f"the certificate has more than {TEXT_LIMIT} characters")
+    demand(len(text) <= TEXT_LIMIT, f"the certificate has more than {TEXT_LIMIT} characters")
     try:
         return json.loads(
             text, object_pairs_hook=_distinct, parse_float=_refuse, parse_constant=_refuse, parse_int=_bounded
@@ -40,8 +47,7 @@ def parse(text: str) -> object:
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     read = dict(pairs)
-    if len(read) != len(pairs):
-        raise Rejected("a name occurs twice in one object")
+    demand(len(read) == len(pairs), "a name occurs twice in one object")
     return read
 
 
@@ -50,8 +56,7 @@ def _refuse(text: str) -> NoReturn:
 
 
 def _bounded(text: str) -> int:
-    if len(text) > DIGITS_LIMIT:
-        raise Rejected(f"a number has more than {DIGITS_LIMIT} digits")
+    demand(len(text) <= DIGITS_LIMIT, f"a number has more than {DIGITS_LIMIT} digits")
     return int(text)
 
 
@@ -60,8 +65,8 @@ def opened(value: object) -> dict[str, object]:
     return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
-def closed(value: object, what: str, *names: str) -> dict[str, object]:
-    """``value`` as an object with exactly these ``names``."""
+def closed(value: object, what: str, *names: str) -> list[object]:
+    """The values of the fields ``names``, in this order, of an object that has exactly these."""
     if not isinstance(value, dict):
         raise Rejected(f"{what} is not an object")
     found = opened(cast("object", value))
@@ -71,7 +76,14 @@ def closed(value: object, what: str, *names: str) -> dict[str, object]:
     for name in found:
         if name not in names:
             raise Rejected(f"{what} has the unknown field {str(name)[:40]!a}")
-    return found
+    return [found[name] for name in names]
+
+
+def variant(value: object, what: str, tag: str, table: Table[Reader]) -> tuple[str, Reader, list[object]]:
+    """The field ``tag`` of an object, what the ``table`` has for it, and the other fields, which the table names."""
+    kind = choice(opened(value).get(tag), f"the {tag} of {what}", table)
+    reader, names = table[kind]
+    return kind, reader, closed(value, what, tag, *names)[1:]
 
 
 def choice(value: object, what: str, names: Iterable[str]) -> str:
@@ -136,3 +148,22 @@ def whole(numbers: Iterable[Rational]) -> tuple[list[int], int]:
             if below.bit_length() > DENOMINATOR_BITS:
                 raise Rejected(f"the common denominator of the numbers has more than {DENOMINATOR_BITS} bits")
     return [number.numerator * (below // number.denominator) for number in listed], below
+
+
+def demand_equal(what: str, exact: Rational, stated: object) -> None:
+    """Rejects where a stated number is not the exact one."""
+    read = rational(stated, what)
+    demand(exact == read, f"{what} is {short(exact)}, not {short(read)}")
+
+
+def short(value: object) -> str:
+    """A value as text of bounded length; numbers too long to print are named by their size."""
+    if isinstance(value, int | Fraction):
+        bits = max(abs(value.numerator), value.denominator).bit_length()
+        return str(value) if bits <= 200 else f"a number of {bits} bits"
+    return ascii(value[:60]) if isinstance(value, str) else "no number"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number of things in words."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

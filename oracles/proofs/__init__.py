@@ -12,6 +12,9 @@ from ._identities import power as power
 from ._identities import subtract as subtract
 from ._identities import symbol as symbol
 from ._identities import values as values
+from ._intrinsic import inclusion as inclusion
+from ._intrinsic import two_points as two_points
+from ._intrinsic import violation as violation
 from ._laws import Refutation as Refutation
 from ._laws import conserved as conserved
 from ._laws import find_refutation as find_refutation

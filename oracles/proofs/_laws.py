@@ -47,14 +47,14 @@ def find_refutation(model: Model, law: Polynomial, seed: int = 0) -> Refutation 
             claim = {"kind": "refuted", "model": model.kernel_form(), "law": polynomial_json(law)}
             witness = {
                 "point": [number_json(value) for value in point],
-                "covector": [[_key(model, index), 1]],
+                "covector": [[coordinate_key(model, index), 1]],
                 "derivative": number_json(derivative),
             }
             return Refutation(law, tuple(point), index, derivative, certificate(claim, witness))
     return None
 
 
-def _key(model: Model, index: int) -> object:
+def coordinate_key(model: Model, index: int) -> object:
     """How the kernel names a coordinate: by number, or a path by its edges in order."""
     if not isinstance(model, PathLifting):
         return index

@@ -23,18 +23,21 @@ from flowlaw.oracles.certificates import canonical
 from flowlaw.oracles.kernel import verify_text
 from flowlaw.oracles.lie import find_completeness
 from flowlaw.oracles.models import known_laws, parse_model
-from flowlaw.oracles.polynomials import Polynomial
+from flowlaw.oracles.polynomials import Polynomial, Rational
 from flowlaw.oracles.proofs import (
     add,
     conserved,
     exact_rank,
     find_refutation,
     identity,
+    inclusion,
     multiply,
     power,
     subtract,
     symbol,
+    two_points,
     values,
+    violation,
 )
 
 Json = Any
@@ -95,8 +98,55 @@ def corpus() -> list[Json]:
     found.append(exact_rank([[1, 2, 3], [2, 4, 6], [Fraction(1, 2), 0, -1]]))
     found.append(exact_rank([[0, 0], [0, 0]]))
     found.append(exact_rank([[1, 0], [0, Fraction(2, 3)], [5, 5]]))
+    found += intrinsic()
     assert all(certificate is not None for certificate in found)
     return found
+
+
+UNEQUAL = parse_model("linear:1-2-3")
+"""A3.linear2.counterexample: U = (3/4, 0) and two choices of V."""
+ALIKE: tuple[list[Rational], list[Rational]] = (
+    [Fraction(3, 4), 0, Fraction(5, 4), 0, 0, 0, 1, 0],
+    [Fraction(3, 4), 0, Fraction(5, 4), 0, 0, 0, 0, 1],
+)
+
+
+def intrinsic() -> list[Json]:
+    """Inclusions, violations and fibres, of every kind of model, with families and with laws written out."""
+    square, wide, net = parse_model("linear:2-2-2"), parse_model("linear:1-3-2"), parse_model("relu:1-2-1+bias")
+    logits, product, lifted = (parse_model(spec) for spec in ("linear:2-2-2+logits", "monomial:3", "relu:1-2-1"))
+    relaxed: list[Rational] = [Fraction(3, 2), 2, 2, Fraction(-3, 2), Fraction(3, 2), 0, 0, Fraction(3, 2)]
+    turned: list[Rational] = [-2, Fraction(3, 2), Fraction(3, 2), 2, 0, Fraction(-3, 2), Fraction(3, 2), 0]
+    hard: list[Rational] = [Fraction(10, 3), Fraction(4, 3), 0, Fraction(8, 3), 0, Fraction(5, 3), 0, 0, 1]
+    along: list[Rational] = [0, 0, Fraction(4, 5), 0, 0, 0, Fraction(-3, 5), 1, 0]
+    seen: list[Rational] = [Fraction(4, 3), -1, Fraction(-4, 3), 1, Fraction(4, 3), 1, -2, 1]
+    of_square = [law for family in known_laws(square) for law in family.polynomials()]
+    x = [Polynomial.variable(i) for i in range(4)]
+    saddle = x[0] ** 2 - x[1] ** 2
+    return [
+        inclusion(square, None, relaxed, [], rotations=[(1, {(0, 1): Fraction(1, 2)})]),
+        inclusion(square, of_square, relaxed, [turned]),
+        inclusion(wide, None, hard, [along]),
+        inclusion(net, None, [1, 2, 2, -1, 3, 1], []),
+        inclusion(lifted, [x[0] ** 2 - x[2] ** 2, x[1] ** 2 - x[3] ** 2], [1, Fraction(1, 2), 3, -2], []),
+        inclusion(product, [saddle], [1, 0, 0], [[0, 1, 0], [0, 1, 2]]),
+        inclusion(parse_model("linear:2-1-2+logits"), None, [1, 3, 2, Fraction(1, 2)], []),
+        inclusion(
+            parse_model("linear:2-2-2-2"),
+            None,
+            [2, 0, 0, 2, *[0, 1, 1, 0], *[1, 0, 0, -1]],
+            [],
+            rotations=[(1, {(0, 1): 1}), (2, {(0, 1): -3})],
+        ),
+        violation(UNEQUAL, None, ALIKE[0], [0, 0, 0, 0, 0, 0, 0, 1], (1, 2), 1),
+        violation(square, [], [1, 2, 0, 1, 1, 0, 1, 1], [-1, 0, 0, 0, 1, 0, 0, 0], (1, 1), -2),
+        violation(logits, None, [1, 2, 0, 1, 1, 0, 1, 1], seen, (0, 0), Fraction(-4, 3)),
+        violation(lifted, [], [1, 1, 2, 3], [Fraction(-1, 2), 0, 1, 0], (0, 0), 3),
+        violation(product, [saddle], [1, 2, 0], [2, 1, 0], (0, 0), 20),
+        two_points(UNEQUAL, None, ALIKE, (1, 1), (Fraction(25, 16), Fraction(9, 16))),
+        two_points(parse_model("relu:1-1-2"), None, ([0, 1, 0], [0, 0, 1]), (0, 0), (1, 0)),
+        two_points(product, [saddle], ([1, 0, 1], [1, 0, 2]), (0, 0), (1, 4)),
+    ]
 
 
 # Corruptions

@@ -96,6 +96,28 @@ def squares(index: int) -> Json:
     return [[1, [[index, 2]]], [-1, [[index + 1, 2]]]]
 
 
+def inclusion(model: Json, point: Json, listed: Json = None, vectors: Json = None, rotations: Json = None) -> str:
+    witness: Json = {"prime": 1048573, "vectors": vectors or [], "rotations": rotations or []}
+    claim: Json = {"kind": "inclusion", "model": model, "laws": listed or [], "point": point}
+    return certificate({**claim, "kernel_dimension": len(witness["vectors"]) + len(witness["rotations"])}, witness)
+
+
+def violation(model: Json, point: Json, vector: Json, keys: Json, listed: Json = None) -> str:
+    claim: Json = {"kind": "violation", "model": model, "laws": listed or [], "point": point, "coordinates": keys}
+    return certificate({**claim, "derivative": 1}, {"vector": vector})
+
+
+def fibre(model: Json, first: Json, second: Json, keys: Json, listed: Json = None) -> str:
+    claim: Json = {
+        "kind": "fibre",
+        "model": model,
+        "laws": listed or [],
+        "points": [first, second],
+        "coordinates": keys,
+    }
+    return certificate({**claim, "metric": [1, 2]})
+
+
 BALANCE = [{"family": "balance"}]
 PRIMES = [p for p in range(1000, 20_000) if all(p % d for d in range(2, 142))]
 
@@ -247,6 +269,54 @@ CASES: dict[str, Callable[[], str]] = {
         },
     ),
 }
+
+
+INTRINSIC: dict[str, Callable[[], str]] = {
+    "a Jacobian of 20,000 parameters": lambda: inclusion(linear([100] * 3), [1] * 20_000, BALANCE),
+    "a Jacobian of 7,000 parameters": lambda: inclusion(layered([70, 50, 70]), [1 + i % 97 for i in range(7000)]),
+    "a point of two million parameters": lambda: inclusion(linear([1, 10**6, 1]), [1] * 2 * 10**6, BALANCE),
+    "powers of long fractions": lambda: fibre(
+        explicit([[[1, [[0, 30], [1, 30]]]]], 2), [FRACTION, FRACTION], [FRACTION, FRACTION], [0, 0]
+    ),
+    "many powers of long fractions": lambda: violation(
+        explicit([[[1, [[0, 2], [i, 1]]]] for i in range(1, 99)], 99), [FRACTION] * 99, [[0, FRACTION]], [0, 1]
+    ),
+    "second derivatives of terms of sixty variables": lambda: inclusion(
+        explicit([[[1, [[60 * k + i, 1] for i in range(60)]]] for k in range(300)], 18_000),
+        [2] * 18_000,
+        vectors=[[[0, 1]]],
+    ),
+    "a metric with four million entries": lambda: inclusion(
+        explicit([[[1, [[0, 2]]], [1, [[i, 1]]]] for i in range(1, 3000)], 3000), [0] * 3000, vectors=[[[0, 1]]]
+    ),
+    "four hundred vectors": lambda: inclusion(
+        linear([30] * 3), [1] * 1800, vectors=[[[i, 1] for i in range(1800)]] * 400
+    ),
+    "long vectors": lambda: inclusion(
+        linear([2, 500, 2]), [0] * 2000, vectors=[[[i, FRACTION] for i in range(0, 2000, 7)]] * 14
+    ),
+    "rotations with all entries": lambda: inclusion(
+        linear([40] * 3),
+        [1] * 3200,
+        rotations=[[1, [[i, j, 1 + k] for i in range(40) for j in range(i + 1, 40)]] for k in range(780)],
+    ),
+    "rotations of a wide layer": lambda: inclusion(
+        linear([1, 9999, 1]), [1] * 19_998, BALANCE, rotations=[[1, [[0, j, 1]]] for j in range(1, 9000)]
+    ),
+    "rotations of long numbers": lambda: inclusion(
+        linear([30] * 3), [LONG] * 1800, BALANCE, rotations=[[1, [[0, j, LONG]]] for j in range(1, 30)]
+    ),
+    "two points of 20,000 families": lambda: fibre(
+        layered([60, 60, 60]), [1] * 7200, [1] * 7200, [[0, 3600]] * 2, [{"family": "neuron-balance"}] * 20_000
+    ),
+    "two points of more paths than atoms": lambda: fibre(
+        layered([2] * 1000), [1] * 3996, [1] * 3996, [[0], [0]], [{"family": "neuron-balance"}]
+    ),
+    "a pair of coordinates of a million terms": lambda: violation(
+        linear([1, 140, 140, 1]), [1] * 19_880, [[0, 1]], [0, 0], BALANCE
+    ),
+}
+CASES.update(INTRINSIC)
 
 
 def megabytes() -> int:

@@ -127,7 +127,8 @@ REASONS: list[tuple[Json, dict[tuple[str | int, ...], Json], str]] = [
     (DENSE, {("claim", "parameters"): 9}, "claim says parameters = 9; the witness shows 8"),
     (DENSE, {("claim", "laws"): []}, "brackets reach rank 5 and laws rank 0: together 5, not the 8 parameters"),
     (DENSE, {("claim", "laws"): {}}, "laws is not a list"),
-    (DENSE, {("claim", "laws", 0): 5}, "a law lacks the field 'polynomial'"),
+    (DENSE, {("claim", "laws", 0): 5}, "a law is not an object"),
+    (DENSE, {("claim", "laws", 0): {}}, "a law lacks the field 'polynomial'"),
     (DENSE, {("claim", "laws", 0): {"family": "unknown"}}, "no law family of that name"),
     (DENSE, {("claim", "laws", 0): {"family": "output-sums"}}, "the model has no law family of that name"),
     (DENSE, {("claim", "laws", 0, "extra"): 1}, "the family has the unknown field 'extra'"),
@@ -279,7 +280,7 @@ REASONS: list[tuple[Json, dict[tuple[str | int, ...], Json], str]] = [
     (LAWS, {MODEL: PATHS["claim"]["model"]}, "a law is not orthogonal|do not sum to zero along every path"),
     # refuted
     (REFUTED, {("witness", "derivative"): 3}, "the derivative at the point is .*, not 3"),
-    (REFUTED, {("witness", "derivative"): True}, "the derivative is neither a short integer"),
+    (REFUTED, {("witness", "derivative"): True}, "the derivative at the point is neither a short integer"),
     (REFUTED, {("witness", "point"): [0] * 8, ("witness", "derivative"): 0}, "the derivative at the point is zero"),
     (REFUTED, {("witness", "covector"): []}, "the covector has 0 entries"),
     (REFUTED, {("witness", "covector", 0, 0): 4}, "a coordinate is outside 0..3"),
@@ -310,7 +311,7 @@ REASONS: list[tuple[Json, dict[tuple[str | int, ...], Json], str]] = [
     (IDENTITY, {("claim", "equal", 0, 0): {"+": 1}}, "a sum or product is not a list"),
     (IDENTITY, {("witness",): {"note": 1}}, "the witness has the unknown field 'note'"),
     # value
-    (VALUE, {("claim", "values", 0, 1): "27/2"}, "expression 0 has the value -27/2 at the point, not 27/2"),
+    (VALUE, {("claim", "values", 0, 1): "27/2"}, "the value of expression 0 at the point is -27/2, not 27/2"),
     (VALUE, {("claim", "values", 0, 1): 10**100}, "not a number of 333 bits"),
     (VALUE, {("claim", "point"): ["1/2"]}, "a variable is outside 0..0"),
     (VALUE, {("claim", "values"): []}, "values has 0 entries"),

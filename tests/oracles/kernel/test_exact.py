@@ -8,17 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowlaw.oracles.certificates import polynomial_json
+from flowlaw.oracles.certificates import number_json, polynomial_json
 from flowlaw.oracles.kernel._exact import (
     ONE,
     PAIR_WORK,
+    Matrix,
     Polynomial,
     Work,
-    at_point,
+    along,
     combine,
+    degree,
     equal,
     inner,
+    jet,
     number,
+    read_point,
     read_polynomial,
     size,
     slopes,
@@ -81,11 +85,41 @@ def test_gradients_and_their_inner_products_are_those_of_the_search(
     assert same(inner(of_a, of_b, Work()), orthogonality(a, b))
 
 
-@given(references, points)
-def test_values_are_exact(a: Reference, point: Sequence[Rational]) -> None:
-    found = at_point(as_read(a), point, Work())
-    assert found.terms.keys() <= {()}
-    assert found.constant() == a.evaluate(point)
+@given(references, points, st.integers(0, 2))
+def test_values_and_gradients_are_exact(a: Reference, point: Sequence[Rational], more: int) -> None:
+    polynomial, at = as_read(a), read_point([number_json(c) for c in point], "the point", VARIABLES)
+    for found in (jet(polynomial, at, Work()), jet(polynomial, at, Work(), degree(polynomial) + more)):
+        assert Fraction(found.value, found.scale) == a.evaluate(point)
+        for index in range(VARIABLES):
+            assert Fraction(found.gradient.get(index, 0), found.scale) == a.derivative(index).evaluate(point)
+
+
+@given(references, references, points)
+def test_inner_products_of_gradients_at_a_point_are_exact(
+    a: Reference, b: Reference, point: Sequence[Rational]
+) -> None:
+    at = read_point([number_json(c) for c in point], "the point", VARIABLES)
+    left, right = jet(as_read(a), at, Work()), jet(as_read(b), at, Work())
+    assert along(left, right, Work()) == orthogonality(a, b).evaluate(point)
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 5), st.integers(-(2**70), 2**70)), max_size=5))
+def test_sparse_products_are_those_of_dense_matrices(rows: list[dict[int, int]]) -> None:
+    vector = {0: 3, 2: -(2**80), 5: 1}
+    found = Matrix(enumerate(rows), Work()).times(vector)
+    expected = [sum(row.get(column, 0) * c for column, c in vector.items()) for row in rows]
+    assert found == {name: c for name, c in enumerate(expected) if c}
+
+
+def test_long_numbers_at_a_point_are_paid_for() -> None:
+    """Before they are multiplied: the power would have two thousand million bits."""
+    long = read_point([2**10_000], "the point", 1)
+    with pytest.raises(Rejected, match="more work"):
+        jet(Polynomial({((0, 200_000),): 1}), long, Work())
+    with pytest.raises(Rejected, match="more work"):
+        jet(Polynomial({((0, 200_000),): 1, (): 1}), read_point([f"1/{2**10_000 - 1}"], "the point", 1), Work())
+    with pytest.raises(Rejected, match="more work"):
+        Matrix([(0, {0: 2**10**6})], Work(10_000)).times({0: 2**10**6})
 
 
 def test_constants_and_variables() -> None:

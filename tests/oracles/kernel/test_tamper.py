@@ -21,7 +21,7 @@ def corpus() -> list[Json]:
 
 def test_the_corpus_holds_every_kind_of_claim_and_every_rule(corpus: list[Json]) -> None:
     assert {certificate["claim"]["kind"] for certificate in corpus} == {
-        "laws", "complete", "refuted", "identity", "value", "rank",
+        "laws", "complete", "refuted", "identity", "value", "rank", "inclusion", "violation", "fibre",
     }  # fmt: skip
     assert {certificate["witness"].get("rule") for certificate in corpus} >= {"dense", "local", "paths", "involutive"}
     families = {law.get("family") for certificate in corpus for law in certificate["claim"].get("laws", [])}
@@ -78,7 +78,9 @@ def other_numbers(old: Json) -> list[Json]:
     return []
 
 
-@pytest.mark.parametrize("kind", ["laws", "complete", "refuted", "identity", "value", "rank"])
+@pytest.mark.parametrize(
+    "kind", ["laws", "complete", "refuted", "identity", "value", "rank", "inclusion", "violation", "fibre"]
+)
 def test_claims_do_not_pass_with_the_witness_of_another(corpus: list[Json], kind: str) -> None:
     of_kind = [certificate for certificate in corpus if certificate["claim"]["kind"] == kind]
     for certificate in of_kind:
@@ -144,6 +146,14 @@ def test_a_kernel_that_counts_one_bracket_too_many_is_caught(
         {"kind": "identity", "variables": 1, "equal": [[{"x": 0}, 1]]},
         {"kind": "value", "point": [1], "values": [[{"x": 0}, 2]]},
         {"kind": "rank", "matrix": [[1, 0], [0, 1]], "rank": 1},
+        {"kind": "inclusion", "model": {"kind": "linear", "widths": [1, 2, 3], "output": "all"},
+         "laws": [{"family": "balance"}], "point": ["3/4", 0, "5/4", 0, 0, 0, 1, 0], "kernel_dimension": 2},
+        {"kind": "inclusion", "model": {"kind": "linear", "widths": [1, 1, 1], "output": "all"},
+         "laws": [{"family": "balance"}], "point": [1, 1], "kernel_dimension": 1},
+        {"kind": "violation", "model": {"kind": "linear", "widths": [1, 1, 1], "output": "all"},
+         "laws": [{"family": "balance"}], "point": [1, 1], "coordinates": [0, 0], "derivative": 1},
+        {"kind": "fibre", "model": {"kind": "linear", "widths": [1, 1, 1], "output": "all"},
+         "laws": [{"family": "balance"}], "points": [[1, 2], [-1, -2]], "coordinates": [0, 0], "metric": [5, 4]},
     ],
     ids=lambda claim: claim["kind"],
 )  # fmt: skip

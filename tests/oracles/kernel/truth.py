@@ -301,6 +301,135 @@ def _rank(claim: Json) -> bool:
     return bool(matrix.rank() == claim["rank"])
 
 
+# Intrinsic dynamics
+
+
+def _law_expressions(model: Json, laws: Json) -> list[Any]:
+    """The laws of a claim written out; raises for what is no law or no family of polynomials."""
+    out: list[Any] = []
+    for law in laws:
+        if "polynomial" in law:
+            if set(law) != {"polynomial"} or not is_law(model, law["polynomial"]):
+                raise ValueError(law)
+            out.append(_expression(law["polynomial"]))
+        elif not _family_exists(model, law) or law["family"] == "block-first-integrals":
+            raise ValueError(law)
+        else:
+            out += {"balance": _balances, "output-sums": _sums, "neuron-balance": _neurons}[law["family"]](model)
+    return out
+
+
+def _blocks(model: Json) -> list[Any]:
+    numbers = map(variable, range(parameters(model)))
+    return [sympy.Matrix(a, b, [next(numbers) for _ in range(a * b)]) for a, b in pairwise(model["widths"])]
+
+
+def _balances(model: Json) -> list[Any]:
+    return [entry for left, right in pairwise(_blocks(model)) for entry in left.T * left - right * right.T]
+
+
+def _sums(model: Json) -> list[Any]:
+    first = _blocks(model)[0]
+    return list(sympy.ones(1, first.rows) * first)
+
+
+def _neurons(model: Json) -> list[Any]:
+    """By the paths: what enters a hidden neuron is an edge before one that leaves it."""
+    ends: dict[int, list[tuple[int, int]]] = {}
+    sizes, number = [group["size"] for group in model["groups"]], 0
+    for a, b in model["links"]:
+        for i in range(sizes[a]):
+            for j in range(sizes[b]):
+                ends[number] = [(a, i), (b, j)]
+                number += 1
+    hidden = [(g, i) for g, group in enumerate(model["groups"]) if group["role"] == "hidden" for i in range(sizes[g])]
+    square = {edge: variable(edge) ** 2 for edge in ends}
+    return [
+        sympy.Add(*(square[edge] * ((head == neuron) - (tail == neuron)) for edge, (tail, head) in ends.items()))
+        for neuron in hidden
+    ]
+
+
+def _named(model: Json, key: Json) -> int:
+    """The number of a coordinate that is named as in a certificate."""
+    if model["kind"] == "paths":
+        return list(paths(model)).index(key)
+    if isinstance(key, bool) or not isinstance(key, int) or key < 0:
+        raise ValueError(key)
+    return key
+
+
+def _at_point(
+    expressions: Sequence[Any], point: Json, model: Json, along: Sequence[Fraction] | None = None
+) -> list[Any]:
+    """Values at a point, or at ``point + t along``."""
+    if len(point) != parameters(model):
+        raise ValueError(point)
+    numbers = [_sympy(_rational(c)) for c in point]
+    if along is not None:
+        numbers = [c + sympy.Symbol("t") * _sympy(w) for c, w in zip(numbers, along, strict=True)]
+    at = dict(zip(map(variable, range(len(numbers))), numbers, strict=True))
+    return [expression.subs(at, simultaneous=True) for expression in expressions]
+
+
+def _jacobian(expressions: Sequence[Any], size: int) -> list[list[Any]]:
+    return [[sympy.diff(expression, variable(i)) for i in range(size)] for expression in expressions]
+
+
+def common_kernel(model: Json, laws: Json, point: Json) -> list[list[Fraction]]:
+    """A basis of ``ker dphi cap ker dh`` at the point."""
+    size = parameters(model)
+    rows = _jacobian([*coordinates(model), *_law_expressions(model, laws)], size)
+    flat = [Fraction(int(c.p), int(c.q)) for row in rows for c in _at_point(row, point, model)]
+    reduced, rank = fmpq_mat(len(rows), size, [fmpq(c.numerator, c.denominator) for c in flat]).rref()
+    entries = [[Fraction(int(reduced[i, j].p), int(reduced[i, j].q)) for j in range(size)] for i in range(rank)]
+    pivots = [next(j for j in range(size) if row[j]) for row in entries]
+    basis: list[list[Fraction]] = []
+    for free in sorted(set(range(size)) - set(pivots)):
+        vector = [Fraction(i == free) for i in range(size)]
+        for pivot, row in zip(pivots, entries, strict=True):
+            vector[pivot] = -row[free]
+        basis.append(vector)
+    return basis
+
+
+def metric_changes(model: Json, point: Json, vector: Sequence[Fraction]) -> list[list[Any]]:
+    """The derivative of M along a vector: M is written out on the line through the point."""
+    gradients = _jacobian(coordinates(model), parameters(model))
+    moved = [_at_point(row, point, model, vector) for row in gradients]
+    inner = [[sympy.Add(*(a * b for a, b in zip(left, right, strict=True))) for right in moved] for left in moved]
+    return [[sympy.diff(entry, sympy.Symbol("t")).subs({sympy.Symbol("t"): 0}) for entry in row] for row in inner]
+
+
+def _inclusion(claim: Json) -> bool:
+    model, point, stated = claim["model"], claim["point"], claim["kernel_dimension"]
+    basis = common_kernel(model, claim["laws"], point)
+    if isinstance(stated, bool) or len(basis) != stated:
+        return False
+    return not any(entry for vector in basis for row in metric_changes(model, point, vector) for entry in row)
+
+
+def _violation(claim: Json) -> bool:
+    """Some vector of the kernel changes the entry; a multiple of it does so by any other amount."""
+    model, point = claim["model"], claim["point"]
+    i, j = (_named(model, key) for key in claim["coordinates"])
+    changes = [metric_changes(model, point, vector)[i][j] for vector in common_kernel(model, claim["laws"], point)]
+    return bool(_rational(claim["derivative"])) and any(changes)
+
+
+def _fibre(claim: Json) -> bool:
+    model = claim["model"]
+    first, second = claim["points"]
+    i, j = (_named(model, key) for key in claim["coordinates"])
+    phi = coordinates(model)
+    alike = [*phi, *_law_expressions(model, claim["laws"])]
+    if any(a != b for a, b in zip(_at_point(alike, first, model), _at_point(alike, second, model), strict=True)):
+        return False
+    metric = sympy.Add(*(sympy.diff(phi[i], x) * sympy.diff(phi[j], x) for x in phi[i].free_symbols))
+    found = [_at_point([metric], point, model)[0] for point in (first, second)]
+    return found == [_sympy(_rational(c)) for c in claim["metric"]] and found[0] != found[1]
+
+
 _TRUTHS: dict[str, Callable[[Json], bool]] = {
     "laws": _laws,
     "complete": _complete,
@@ -308,4 +437,7 @@ _TRUTHS: dict[str, Callable[[Json], bool]] = {
     "identity": _identity,
     "value": _value,
     "rank": _rank,
+    "inclusion": _inclusion,
+    "violation": _violation,
+    "fibre": _fibre,
 }

@@ -1,0 +1,153 @@
+"""Claims about intrinsic dynamics: whether the metric M = dphi dphi^T is a function of phi and the laws h.
+
+It can be only where ``ker dphi cap ker dh`` lies in ``ker dM`` (A3.kernel-criterion). ``inclusion`` shows that it does
+at a point, ``violation`` a direction at which it does not, and ``fibre`` two points with the same values of phi and of
+the laws and different M. Points and vectors are scaled to whole numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from ._exact import Matrix, Point, Polynomial, Vector, Work, along, degree, jet, longest, read_point, slopes
+from ._models import DENSE_LIMIT, Form, Law, Linear, read_laws, read_model
+from ._modular import demand_rank, read_prime
+from ._read import Rejected, array, closed, counted, demand, demand_equal, entries, integer, rational, short, whole
+from ._rules import MODULAR_LIMIT, jacobian_rank
+
+
+class Metric:
+    """M and its derivatives at a point, for the given coordinates of phi."""
+
+    def __init__(self, coordinates: Sequence[Polynomial], point: Point, work: Work) -> None:
+        self.jets = [jet(coordinate, point, work) for coordinate in coordinates]
+        self.jacobian = Matrix(enumerate(found.gradient for found in self.jets), work)
+        second = (
+            ((number, index), jet(slope, point, work, degree(coordinate)).gradient)
+            for number, coordinate in enumerate(coordinates)
+            for index, slope in slopes(coordinate, work).items()
+        )
+        self.hessians, self.work = Matrix(second, work), work
+
+    def changes(self, vector: Vector) -> Iterator[Vector]:
+        """The rows of dM along a vector of ker dphi, each entry times the scales of both coordinates."""
+        demand(not self.jacobian.times(vector), "phi changes along a vector")
+        moved: list[Vector] = [{} for _ in self.jets]
+        for (number, index), entry in self.hessians.times(vector).items():
+            moved[number][index] = entry
+        turned = Matrix(enumerate(moved), self.work)
+        for found, row in zip(self.jets, moved, strict=True):
+            total = Counter(self.jacobian.times(row))
+            total.update(turned.times(found.gradient))
+            yield {other: entry for other, entry in total.items() if entry}
+
+
+def _demand_kept(form: Form, laws: Sequence[Law], point: Point, vectors: Sequence[Vector]) -> None:
+    """Rejects where a law changes along one of the vectors."""
+    listed = form.written(laws) if vectors else ()
+    of_laws = Matrix(enumerate(jet(law, point, form.work).gradient for law in listed), form.work)
+    demand(not any(map(of_laws.times, vectors)), "a law changes along a direction")
+
+
+def check_inclusion(fields: Sequence[object], witness: object, work: Work) -> str:
+    """Directions span the common kernel of dphi and dh, and M does not change along them."""
+    model, written, at, stated = fields
+    form = read_model(model, work, DENSE_LIMIT)
+    laws = read_laws(written, form)
+    point, size = read_point(at, "the point", form.parameters), form.parameters
+    modulus, vectors, rotations = closed(witness, "the witness", "prime", "vectors", "rotations")
+    dimension, prime = integer(stated, "the dimension", 0, size), read_prime(modulus)
+    found = [_read_vector(entry, size)[0] for entry in array(vectors, "vectors", most=size)]
+    turned = [_read_rotation(entry, form, point) for entry in array(rotations, "rotations", most=size)]
+    _demand_kept(form, laws, point, found + turned)
+    metric = Metric(list(form.coordinates()) if found else [], point, work)
+    changes = any(row for vector in found for row in metric.changes(vector))
+    demand(not changes, "the metric changes along a vector")
+    demand(point.below % prime != 0, "the prime divides the denominator of the point")
+    residues = np.array([c * pow(point.below, -1, prime) % prime for c in point.numbers], dtype=np.int64)
+    effort = Work(MODULAR_LIMIT)
+    effort.spend(len(found + turned) ** 2 * size)
+    demand_rank("directions", found + turned, size, dimension, prime)
+    reached = jacobian_rank(form, form.written(laws), residues, prime, effort)
+    demand(reached >= size - dimension, f"dphi and dh reach rank {reached} modulo the prime, not {size - dimension}")
+    return f"dM vanishes on ker dphi cap ker dh, of dimension {dimension}, at a point of {counted(size, 'parameter')}"
+
+
+def check_violation(fields: Sequence[object], witness: object, work: Work) -> str:
+    """M changes along a vector of the common kernel of dphi and dh."""
+    model, written, at, pair, stated = fields
+    form = read_model(model, work, DENSE_LIMIT)
+    laws = read_laws(written, form)
+    point = read_point(at, "the point", form.parameters)
+    [sparse] = closed(witness, "the witness", "vector")
+    vector, below = _read_vector(sparse, form.parameters)
+    _demand_kept(form, laws, point, [vector])
+    metric = Metric([*_read_pair(pair, form), *form.coordinates()], point, work)
+    change = next(metric.changes(vector)).get(1, 0)
+    exact = Fraction(change, metric.jets[0].scale * metric.jets[1].scale * below)
+    demand_equal("the derivative of the metric", exact, stated)
+    demand(exact != 0, "the derivative of the metric is zero")
+    return f"M changes by {short(exact)} along a vector of ker dphi cap ker dh"
+
+
+def check_fibre(fields: Sequence[object], witness: object, work: Work) -> str:
+    """Two points with the same phi and the same values of the laws, and different M."""
+    model, written, points, pair, stated = fields
+    form = read_model(model, work, DENSE_LIMIT)
+    laws = read_laws(written, form)
+    closed(witness, "the witness")
+    both = [read_point(entry, "the point", form.parameters) for entry in entries(points, "points", 2)]
+    for what, polynomials in (("a coordinate", form.coordinates()), ("a law", form.written(laws))):
+        for polynomial in polynomials:
+            first, second = (jet(polynomial, point, work) for point in both)
+            alike = first.value * second.scale == second.value * first.scale
+            demand(alike, f"{what} has different values at the two points")
+    coordinates, seen = _read_pair(pair, form), list[Fraction]()
+    for point, number in zip(both, entries(stated, "the metric", 2), strict=True):
+        left, right = (jet(coordinate, point, work) for coordinate in coordinates)
+        seen.append(along(left, right, work))
+        demand_equal("the metric at a point", seen[-1], number)
+    demand(seen[0] != seen[1], "the metric is the same at the two points")
+    return f"M is {short(seen[0])} and {short(seen[1])} at two points with the same values of phi and of the laws"
+
+
+def _read_pair(value: object, form: Form) -> list[Polynomial]:
+    return [form.coordinate(key) for key in entries(value, "coordinates", 2)]
+
+
+def _read_vector(value: object, size: int) -> tuple[Vector, int]:
+    """A vector times its common denominator, and this; written as ``[[index, value], ...]`` with increasing indices."""
+    listed = [entries(entry, "an entry of a vector", 2) for entry in array(value, "a vector", most=size)]
+    indices = [integer(index, "an index of a vector", 0, size - 1) for index, _ in listed]
+    demand(all(left < right for left, right in pairwise(indices)), "the indices of a vector do not increase")
+    numbers, below = whole(rational(number, "an entry of a vector") for _, number in listed)
+    return dict(zip(indices, numbers, strict=True)), below
+
+
+def _read_rotation(value: object, form: Form, point: Point) -> Vector:
+    """The direction ``U_i R``, ``-R U_(i+1)`` at the point; neither phi nor M changes along it (docs/rules.md)."""
+    if not isinstance(form, Linear):
+        raise Rejected("rotations are directions of linear models alone")
+    written, skew = entries(value, "a rotation", 2)
+    layer = integer(written, "the layer of a rotation", 1, len(form.widths) - 2)
+    before, width, after = form.widths[layer - 1 : layer + 2]
+    into, out_of = form.starts[layer - 1 : layer + 1]
+    listed = [entries(entry, "an entry of a rotation", 3) for entry in array(skew, "a rotation", most=width * width)]
+    numbers, _ = whole(rational(number, "an entry of a rotation") for _, _, number in listed)
+    each = 10 * (before + after) * (1 + (point.bits >> 6)) * longest(numbers)
+    vector: Vector = {}
+    for (row, column, _), c in zip(listed, numbers, strict=True):
+        j = integer(column, "a column of a rotation", 1, width - 1)
+        i = integer(row, "a row of a rotation", 0, j - 1)
+        form.work.spend(each)
+        pairs = [(into + k * width + i, into + k * width + j) for k in range(before)]
+        pairs += [(out_of + i * after + k, out_of + j * after + k) for k in range(after)]
+        for a, b in pairs:
+            vector[a] = vector.get(a, 0) - c * point.numbers[b]
+            vector[b] = vector.get(b, 0) + c * point.numbers[a]
+    return vector
