@@ -13,6 +13,8 @@ COMMANDS = {
     "check": ("_check", "Derive, check, simulate and attack the theorems of the lawbook; write evidence and a report."),
     "laws": ("_laws", "All laws of a model, with a proof that there are no others."),
     "prove": ("_prove", "Prove that an expression is a law of a model, or refute it exactly."),
+    "intrinsic": ("_intrinsic", "Is the flow of phi a flow in phi and the initialization alone?"),
+    "reduce": ("_reduce", "Write the flow of phi without the parameters: formulas, a callable, a plot."),
     "verify": ("_verify", "Check certificates with the kernel alone."),
     "gate": ("_gate", "Put training code through the laws that its steps must obey."),
     "discover": ("_discover", "Find the linear symmetries of a training target from its gradients."),

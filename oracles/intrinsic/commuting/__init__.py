@@ -1,0 +1,1 @@
+"""Commuting parametrizations and the potential of their mirror flow."""

@@ -1,0 +1,1 @@
+"""Linear networks: which initializations of two layers are intrinsic, and relaxed balance at any depth."""

@@ -1,0 +1,1 @@
+"""Exact rational initializations by name."""
