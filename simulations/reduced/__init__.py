@@ -10,3 +10,4 @@ from ._base import covector as covector
 from ._base import reduced_flow as reduced_flow
 from ._compare import Comparison as Comparison
 from ._compare import compare as compare
+from ._compare import compare_fields as compare_fields

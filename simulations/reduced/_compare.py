@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log2
 
@@ -91,26 +91,62 @@ def compare(
     Raises:
         BadInput: no halving is asked for (nothing to estimate the error from), or a flow that overflows.
     """
-    if halvings < 1:
-        raise BadInput("At least one halving of the step is needed to estimate the error of the integration.")
     objective = Objective(model, loss)
     slope, phi = FloatField(objective), CompiledPolynomials(objective.coordinates, model.parameters)
-    theta = np.array([float(x) for x in point])
     start = np.array([float(polynomial.evaluate(point)) for polynomial in objective.coordinates])
     gradient = covector(loss)
+    return compare_fields(
+        lambda x: -slope(x),
+        np.array([float(x) for x in point]),
+        lambda points: np.asarray(phi.values(points), dtype=np.float64),
+        lambda z: -flow.apply(z, gradient(z)),
+        start,
+        time=time,
+        steps=steps,
+        halvings=halvings,
+        method=method,
+    )
 
-    def along(z: Floats) -> Floats:
-        return -flow.apply(z, gradient(z))
 
+def compare_fields(
+    full: Covector,
+    theta: Floats,
+    observe: Callable[[FloatArray], FloatArray],
+    reduced: Covector,
+    z: Floats,
+    *,
+    time: float = 1.0,
+    steps: int = 16,
+    halvings: int = 3,
+    method: Method = RK4,
+) -> Comparison:
+    """The same for any two vector fields, where the parameters are those of no ``Model``.
+
+    Args:
+        full: ``theta'``, shapes (D,).
+        theta: where it starts.
+        observe: phi of points of shape (n, D), shape (n, d).
+        reduced: ``z'``, shapes (d,).
+        z: where it starts.
+        time: as for ``compare``.
+        steps: as for ``compare``.
+        halvings: as for ``compare``.
+        method: as for ``compare``.
+
+    Raises:
+        BadInput: no halving is asked for (nothing to estimate the error from), or a flow that overflows.
+    """
+    if halvings < 1:
+        raise BadInput("At least one halving of the step is needed to estimate the error of the integration.")
     lengths: list[float] = []
     thetas: list[FloatArray] = []
     reduceds: list[FloatArray] = []
     for k in range(halvings + 1):
         count = steps * 2**k
         lengths.append(time / count)
-        thetas.append(_run(method, lambda x: -slope(x), theta, time / count, count))
-        reduceds.append(_run(method, along, start, time / count, count))
-    fulls = [np.asarray(phi.values(points), dtype=np.float64) for points in thetas]
+        thetas.append(_run(method, full, theta, time / count, count))
+        reduceds.append(_run(method, reduced, z, time / count, count))
+    fulls = [observe(points) for points in thetas]
     distances = [_apart(a[:: 2**k], b[:: 2**k]) for k, (a, b) in enumerate(zip(fulls, reduceds, strict=True))]
     errors = [
         _apart(fulls[k][:: 2**k], fulls[k + 1][:: 2 ** (k + 1)])
