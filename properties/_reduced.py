@@ -71,10 +71,9 @@ def level_set(comparison: Comparison, law: Polynomial) -> Plot:
     """The terms of a law with a plus against those with a minus: its level set is a line, and the flow stays on it."""
     from ..oracles.polynomials import Polynomial
 
-    parts = (
-        Polynomial({monomial: abs(c) for monomial, c in law.terms.items() if (c > 0) == positive})
-        for positive in (True, False)
-    )
+    parts = [
+        Polynomial([(monomial, c * sign) for monomial, c in law.terms.items() if c * sign > 0]) for sign in (1, -1)
+    ]
     sums = [[float(part.evaluate(point)) for point in comparison.parameters.tolist()] for part in parts]
     path = list(zip(*sums, strict=True))
     constant = path[0][0] - path[0][1]
