@@ -94,14 +94,13 @@ def check(shown: CaseMap) -> None:
     Raises:
         MisfitError: with the place inside the picture.
     """
-    for side in ("columns", "rows"):
-        names = shown[side]
+    for side, names in (("columns", shown["columns"]), ("rows", shown["rows"])):
         if not 1 <= len(names) <= MAX_SIDE:
             raise MisfitError(f".{side}", f"should have 1 to {MAX_SIDE} names, not {len(names):,}")
         for number, name in enumerate(names):
             _short(name, MAX_NAME, f".{side}[{number}]")
-    for side in ("x", "y"):
-        _short(shown[side], MAX_NAME, f".{side}")
+    for side, name in (("x", shown["x"]), ("y", shown["y"])):
+        _short(name, MAX_NAME, f".{side}")
     keys = _check_cases(shown["cases"])
     if not 1 <= len(shown["panels"]) <= MAX_PANELS:
         raise MisfitError(".panels", f"should have 1 to {MAX_PANELS} grids, not {len(shown['panels']):,}")

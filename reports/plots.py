@@ -52,7 +52,9 @@ class Range:
         step = self.ticks[1] - self.ticks[0] if len(self.ticks) > 1 else 1.0
         if abs(tick) >= 10_000 or 0 < step < 0.001:
             return show(tick, 2)
-        return f"{tick:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}".replace("-", "−")
+        digits = max(0, -math.floor(math.log10(step) + 1e-9))
+        digits += abs(round(step, digits) - step) > step / 100  # a step of 2.5 needs a digit more
+        return f"{tick:.{digits}f}".replace("-", "−")
 
 
 def svg(plot: Plot, key: str, max_points: int = MAX_POINTS) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...oracles.intrinsic import ClosedForm, closed_form
 from ...oracles.intrinsic.forms.two_layer import Branch, is_two_layer, solve
+from ...oracles.intrinsic.linear.two_layer import spectrum, split
 from ...oracles.models import DeepLinear, Model
 from ...oracles.polynomials import Rational
 from .._trajectory import Floats
@@ -27,7 +28,7 @@ class TwoLayerFlow:
         shape: (n, m), of Z.
         shift: s.
         square: q.
-        left: how many singular directions S_11 lives on.
+        left: how many singular directions S_11 lives on; those of a balanced start are as many as the rank of Z.
         right: the same for S_22.
     """
 
@@ -75,6 +76,10 @@ def reduced_flow(model: Model, point: Sequence[Rational]) -> TwoLayerFlow | None
         return None
     assert isinstance(model, DeepLinear)
     branch: Branch = solve(model, point)
-    n, _, m = model.widths
+    n, r, m = model.widths
     form = closed_form(model, point)
-    return TwoLayerFlow(form, (n, m), float(branch.shift), float(branch.square), branch.left, branch.right)
+    left, right = branch.left, branch.right
+    if not branch.square:
+        # A balanced flow keeps the rank of Z; off the matrices of that rank |s| has kinks, which integration meets.
+        left = right = spectrum(n, m, r, *split(model, point)).rank_z
+    return TwoLayerFlow(form, (n, m), float(branch.shift), float(branch.square), left, right)

@@ -34,6 +34,20 @@ def test_linear_ticks_are_round(values: tuple[float, ...], ticks: tuple[float, .
 @pytest.mark.parametrize(
     ("values", "labels"),
     [
+        ((-5, 7.5), ["−5.0", "−2.5", "0.0", "2.5", "5.0", "7.5"]),
+        ((0, 0.125), ["0.000", "0.025", "0.050", "0.075", "0.100", "0.125"]),
+        ((0, 0.1), ["0.00", "0.02", "0.04", "0.06", "0.08", "0.10"]),
+        ((0, 10), ["0", "2", "4", "6", "8", "10"]),
+    ],
+)
+def test_linear_ticks_show_the_digits_of_their_step(values: tuple[float, ...], labels: list[str]) -> None:
+    axis = plots.axis_range(values, "linear", 5)
+    assert [axis.label(tick) for tick in axis.ticks] == labels
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
         ((3e-15, 2e-3), ["10⁻¹⁵", "10⁻¹²", "10⁻⁹", "10⁻⁶", "10⁻³"]),
         ((1, 1000), ["1", "10", "100", "1000"]),
         ((0.01, 0.02), ["0.01", "0.1"]),

@@ -125,3 +125,17 @@ def test_other_models_are_left_to_other_modules_and_refusals_name_the_hypothesis
         assert module.reduced_flow(model, [1] * model.parameters) is None
     with pytest.raises(NotClaimed, match="never holds"):
         reduced_flow(DeepLinear((1, 2, 3)), [F(3, 4), 0, F(5, 4), 0, 0, 0, 1, 0])
+
+
+def test_a_balanced_flow_of_lower_rank_is_integrated_at_full_order() -> None:
+    """Roundings and stages leave the matrices of rank 1, and |s| has a kink there: the order would fall to 2."""
+    model = DeepLinear((2, 1, 2))
+    wide, start = DeepLinear((2, 2, 2)), [F(1), F(0), F(2), F(0), F(2), F(1), F(0), F(0)]
+    loss = Loss.squared((F(3), F(-1), F(1, 2), F(2)))
+    for chosen, point in ((wide, start), (model, [F(1), F(2), F(2), F(1)])):
+        found = flow(chosen, [*point])
+        assert (found.left, found.right) == (1, 1)
+        slopes = compare(chosen, point, found, loss, time=0.25, steps=16, halvings=4).slopes
+        assert min(slopes) > 3.8
+    unrestricted = replace(flow(wide, [*start]), left=2, right=2)
+    assert min(compare(wide, start, unrestricted, loss, time=0.25, steps=16, halvings=4).slopes) < 3.5
