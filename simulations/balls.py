@@ -24,11 +24,12 @@ from flint import arb, arb_poly, ctx, fmpz_poly
 from ..oracles.errors import BadInput, TooLarge
 from ..oracles.polynomials import Polynomial, Rational
 from ._arb import LOW, ball, norm, sum_of_sizes, symmetric, to_arb, to_fraction, upper_end
+from ._enclosed import EnclosedCurve
 from ._hessian import logarithmic_norm
 from ._pieces import integrate
 from ._program import Program, polynomial_program
 from ._taylor import Piece
-from ._trajectory import Enclosure, ExactPoint, Trajectory
+from ._trajectory import ExactPoint
 from .objective import Objective
 
 TUBE = Fraction(1, 2**24)
@@ -42,7 +43,7 @@ LONGEST = 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class CertifiedFlow:
+class CertifiedFlow(EnclosedCurve):
     """A piecewise polynomial curve and a proved bound on its distance from the gradient flow, at all times.
 
     Attributes:
@@ -61,38 +62,8 @@ class CertifiedFlow:
     growth: float
 
     @property
-    def end(self) -> Enclosure:
-        """Where the flow is at the end."""
-        last = self.pieces[-1]
-        return Enclosure(tuple(Fraction(int(x), 2**last.bits) for x in last.end()), self.radii[-1])
-
-    @property
-    def digits(self) -> int:
-        """The number of certified digits at the end, relative to the largest coordinate (or to 1 if that is larger)."""
-        return self.end.digits
-
-    def at(self, time: Rational) -> Enclosure:
-        """Where the flow is at a time between 0 and the end.
-
-        Raises:
-            BadInput: the time lies outside.
-        """
-        for piece, tube in zip(self.pieces, self.tubes, strict=True):
-            s = (Fraction(time) - piece.start) / piece.length
-            if 0 <= s <= 1:
-                return Enclosure(piece.at(s), tube)
-        raise BadInput(
-            f"The time {time} lies outside the flow, which ends at {self.pieces[-1].start + self.pieces[-1].length}."
-        )
-
-    @property
-    def trajectory(self) -> Trajectory[Enclosure]:
-        """Enclosures at the ends of the pieces."""
-        last = self.pieces[-1]
-        points = [piece.begin() for piece in self.pieces] + [self.end.midpoint]
-        times = (*(piece.start for piece in self.pieces), last.start + last.length)
-        balls = tuple(Enclosure(point, radius) for point, radius in zip(points, self.radii, strict=True))
-        return Trajectory(times, balls, "balls", {"method": "Taylor with defect bound", "bits": str(last.bits)})
+    def method(self) -> str:
+        return "Taylor with defect bound"
 
     def drift(self, law: Polynomial) -> Fraction:
         """A proved upper bound of ``|h(theta(t)) - h(theta(0))|`` over ALL times of the flow."""

@@ -25,13 +25,14 @@ from flint import arb, arb_poly, ctx, fmpz, fmpz_poly
 from ..oracles.errors import BadInput, TooLarge
 from ..oracles.polynomials import Polynomial, Rational
 from ._arb import LOW, ball, norm, sum_of_sizes, symmetric, to_arb, to_fraction, upper_end
+from ._enclosed import EnclosedCurve
 from ._hessian import largest_eigenvalue
 from ._jets import Field as Field
 from ._jets import Undefined, jacobian_of_field, series_of_field
 from ._program import polynomial_program
 from ._tape import taylor_of_field
 from ._taylor import Piece, to_fixed
-from ._trajectory import Enclosure, ExactPoint, Trajectory
+from ._trajectory import Enclosure, ExactPoint
 from .balls import TUBE
 
 DIMENSION = 16
@@ -51,7 +52,7 @@ _HALVINGS = 20  # of one piece, before the flow is given up
 
 
 @dataclass(frozen=True, slots=True)
-class EnclosedFlow:
+class EnclosedFlow(EnclosedCurve):
     """A piecewise polynomial curve and a proved bound on its distance from the flow of ``field``, at all times.
 
     Attributes:
@@ -69,40 +70,8 @@ class EnclosedFlow:
     tubes: tuple[Fraction, ...]
 
     @property
-    def time(self) -> Fraction:
-        """The end of the flow."""
-        return self.pieces[-1].start + self.pieces[-1].length
-
-    @property
-    def end(self) -> Enclosure:
-        """Where the flow is at the end."""
-        last = self.pieces[-1]
-        return Enclosure(tuple(Fraction(int(x), 2**last.bits) for x in last.end()), self.radii[-1])
-
-    @property
-    def digits(self) -> int:
-        """The number of proved digits at the end, as ``Enclosure.digits`` counts them."""
-        return self.end.digits
-
-    def at(self, time: Rational) -> Enclosure:
-        """Where the flow is at a time between 0 and the end.
-
-        Raises:
-            BadInput: the time lies outside.
-        """
-        for piece, tube in zip(self.pieces, self.tubes, strict=True):
-            s = (Fraction(time) - piece.start) / piece.length
-            if 0 <= s <= 1:
-                return Enclosure(piece.at(s), tube)
-        raise BadInput(f"The time {time} lies outside the flow, which ends at {self.time}.")
-
-    @property
-    def trajectory(self) -> Trajectory[Enclosure]:
-        """Enclosures at the ends of the pieces."""
-        points = [piece.begin() for piece in self.pieces] + [self.end.midpoint]
-        times = (*(piece.start for piece in self.pieces), self.time)
-        balls = tuple(Enclosure(point, radius) for point, radius in zip(points, self.radii, strict=True))
-        return Trajectory(times, balls, "balls", {"method": "Taylor with defect bound and Lagrange remainder"})
+    def method(self) -> str:
+        return "Taylor with defect bound and Lagrange remainder"
 
 
 def enclose_flow(

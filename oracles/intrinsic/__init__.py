@@ -4,6 +4,8 @@ from ._closed_form import ClosedForm as ClosedForm
 from ._closed_form import Formula as Formula
 from ._closed_form import NotClaimed as NotClaimed
 from ._closed_form import closed_form as closed_form
+from ._closed_form import first_claim as first_claim
+from ._closed_form import modules_of as modules_of
 from .criterion.geometry import Geometry as Geometry
 from .criterion.geometry import geometry as geometry
 from .criterion.local import Local as Local

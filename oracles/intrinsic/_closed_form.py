@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
+from typing import Any
 
 from ..errors import BadInput
 from ..models import Model
@@ -58,10 +59,20 @@ def closed_form(model: Model, point: Sequence[Rational]) -> ClosedForm:
     Raises:
         NotClaimed: no form covers this model at this point.
     """
+    found: ClosedForm = first_claim(modules_of(forms), "closed_form", model, point)
+    return found
+
+
+def first_claim(modules: Iterable[ModuleType], function: str, model: Model, point: Sequence[Rational]) -> Any:
+    """What the first module answers that is about ``model`` and covers the point; a module answers by ``function``.
+
+    Raises:
+        NotClaimed: none does; the message has the reasons of those that are about the model.
+    """
     reasons: list[str] = []
-    for module in _forms():
+    for module in modules:
         try:
-            found: ClosedForm | None = module.closed_form(model, point)
+            found = getattr(module, function)(model, point)
         except NotClaimed as refusal:
             reasons.append(str(refusal))
             continue
@@ -70,6 +81,7 @@ def closed_form(model: Model, point: Sequence[Rational]) -> ClosedForm:
     raise NotClaimed(" ".join(reasons) or f"No closed form of the reduced flow is known for {model.spec}.")
 
 
-def _forms() -> list[ModuleType]:
-    names = sorted(module.name for module in iter_modules(forms.__path__) if not module.name.startswith("__"))
-    return [import_module(f"{forms.__name__}.{name}") for name in names]
+def modules_of(package: ModuleType) -> list[ModuleType]:
+    """The modules of a package whose names have no underscore in front, in order."""
+    names = sorted(module.name for module in iter_modules(package.__path__) if not module.name.startswith("_"))
+    return [import_module(f"{package.__name__}.{name}") for name in names]

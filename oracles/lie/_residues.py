@@ -43,8 +43,7 @@ def pivots(matrix: npt.NDArray[np.generic], prime: int) -> Minor:
 
 def _eliminated(panel: Floats, rest: Floats, found: list[int], at: list[int], others: Rows, prime: int) -> Floats:
     """The other rows of ``rest`` after the combination of the found rows that clears them in ``panel``."""
-    inverse = _inverse(panel[np.ix_(found, at)], prime)
-    combination = _reduced(panel[others][:, at] @ inverse, prime)
+    combination = _reduced(panel[others][:, at] @ inverse(panel[np.ix_(found, at)], prime), prime)
     return _reduced(rest[others] - combination @ rest[found], prime)
 
 
@@ -86,7 +85,8 @@ def _in_columns(panel: Floats, prime: int) -> Minor:
     return rows, columns
 
 
-def _inverse(square: Floats, prime: int) -> Floats:
+def inverse(square: Floats, prime: int) -> Floats:
+    """The inverse modulo ``prime`` of a small matrix that has one; cost of an elimination column by column."""
     size = len(square)
     work = np.concatenate([square, np.eye(size)], axis=1).astype(np.int64) % prime
     for column in range(size):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from pkgutil import iter_modules
-from types import ModuleType
 from typing import Protocol
 
 import numpy as np
 
-from ...oracles.intrinsic import ClosedForm, NotClaimed
+from ...oracles.intrinsic import ClosedForm, first_claim, modules_of
 from ...oracles.models import Model
 from ...oracles.polynomials import Rational
 from .._trajectory import Floats
@@ -45,24 +43,9 @@ def reduced_flow(model: Model, point: Sequence[Rational]) -> ReducedFlow:
     Raises:
         NotClaimed: no closed form covers this model at this point; the message says what is missing.
     """
-    reasons: list[str] = []
-    for module in _modules():
-        try:
-            found: ReducedFlow | None = module.reduced_flow(model, point)
-        except NotClaimed as refusal:
-            reasons.append(str(refusal))
-            continue
-        if found is not None:
-            return found
-    raise NotClaimed(" ".join(reasons) or f"No closed form of the reduced flow is known for {model.spec}.")
-
-
-def _modules() -> list[ModuleType]:
-    """The modules with a flow are those without an underscore."""
-    package = __name__.rpartition(".")[0]
-    path = import_module(package).__path__
-    names = sorted(module.name for module in iter_modules(path) if not module.name.startswith("_"))
-    return [import_module(f"{package}.{name}") for name in names]
+    package = import_module(__name__.rpartition(".")[0])
+    found: ReducedFlow = first_claim(modules_of(package), "reduced_flow", model, point)
+    return found
 
 
 def covector(loss: Loss) -> Covector:

@@ -14,7 +14,7 @@ from math import isqrt
 import numpy as np
 import numpy.typing as npt
 
-from ...lie._residues import pivots
+from ...lie._residues import inverse, pivots
 from ...polynomials import Rational, tidy
 
 Residues = npt.NDArray[np.int64]
@@ -63,7 +63,7 @@ def reduced(matrix: npt.NDArray[np.generic], prime: int) -> Reduced:
         if not found:
             continue
         chosen, where = [unused[row] for row in found], [start + column for column in at]
-        solved = _reduce(_inverse(work[chosen][:, where], prime) @ work[chosen, start:], prime)
+        solved = _reduce(inverse(work[chosen][:, where], prime) @ work[chosen, start:], prime)
         taken = set(chosen)
         others = [row for row in range(height) if row not in taken]
         work[others, start:] = _reduce(work[others, start:] - work[others][:, where] @ solved, prime)
@@ -123,16 +123,3 @@ def _reduce(values: npt.NDArray[np.float64], prime: int) -> npt.NDArray[np.float
     values[values < 0] += prime
     values[values >= prime] -= prime
     return values
-
-
-def _inverse(square: npt.NDArray[np.float64], prime: int) -> npt.NDArray[np.float64]:
-    size = len(square)
-    work = np.concatenate([square, np.eye(size)], axis=1).astype(np.int64) % prime
-    for column in range(size):
-        row = column + int(work[column:, column].nonzero()[0][0])
-        work[[column, row]] = work[[row, column]]
-        work[column] = work[column] * pow(int(work[column, column]), -1, prime) % prime
-        factors = work[:, column].copy()
-        factors[column] = 0
-        work = (work - factors[:, None] * work[column]) % prime
-    return work[:, size:].astype(np.float64)
