@@ -8,14 +8,14 @@ the laws and different M. Points and vectors are scaled to whole numbers.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 
 from ._exact import Matrix, Point, Polynomial, Vector, Work, along, degree, jet, longest, read_point, slopes
-from ._models import DENSE_LIMIT, Form, Law, Linear, read_laws, read_model
+from ._models import DENSE_LIMIT, Form, Linear, read_laws, read_model
 from ._modular import demand_rank, read_prime
 from ._read import Rejected, array, closed, counted, demand, demand_equal, entries, integer, rational, short, whole
 from ._rules import MODULAR_LIMIT, jacobian_rank
@@ -47,11 +47,10 @@ class Metric:
             yield {other: entry for other, entry in total.items() if entry}
 
 
-def _demand_kept(form: Form, laws: Sequence[Law], point: Point, vectors: Sequence[Vector]) -> None:
-    """Rejects where a law changes along one of the vectors."""
-    listed = form.written(laws) if vectors else ()
-    of_laws = Matrix(enumerate(jet(law, point, form.work).gradient for law in listed), form.work)
-    demand(not any(map(of_laws.times, vectors)), "a law changes along a direction")
+def _demand_kept(why: str, kept: Iterable[Polynomial], point: Point, vectors: Sequence[Vector], work: Work) -> None:
+    """Rejects where one of the polynomials changes along one of the vectors."""
+    gradients = Matrix(enumerate(jet(polynomial, point, work).gradient for polynomial in kept), work)
+    demand(not any(map(gradients.times, vectors)), why)
 
 
 def check_inclusion(fields: Sequence[object], witness: object, work: Work) -> str:
@@ -63,16 +62,16 @@ def check_inclusion(fields: Sequence[object], witness: object, work: Work) -> st
     modulus, vectors, rotations = closed(witness, "the witness", "prime", "vectors", "rotations")
     dimension, prime = integer(stated, "the dimension", 0, size), read_prime(modulus)
     found = [_read_vector(entry, size)[0] for entry in array(vectors, "vectors", most=size)]
-    turned = [_read_rotation(entry, form, point) for entry in array(rotations, "rotations", most=size)]
-    _demand_kept(form, laws, point, found + turned)
+    directions = found + [_read_rotation(entry, form, point) for entry in array(rotations, "rotations", most=size)]
+    _demand_kept("a law changes along a direction", form.written(laws) if directions else (), point, directions, work)
     metric = Metric(list(form.coordinates()) if found else [], point, work)
     changes = any(row for vector in found for row in metric.changes(vector))
     demand(not changes, "the metric changes along a vector")
     demand(point.below % prime != 0, "the prime divides the denominator of the point")
     residues = np.array([c * pow(point.below, -1, prime) % prime for c in point.numbers], dtype=np.int64)
     effort = Work(MODULAR_LIMIT)
-    effort.spend(len(found + turned) ** 2 * size)
-    demand_rank("directions", found + turned, size, dimension, prime)
+    effort.spend(len(directions) ** 2 * size)
+    demand_rank("directions", directions, size, dimension, prime)
     reached = jacobian_rank(form, form.written(laws), residues, prime, effort)
     demand(reached >= size - dimension, f"dphi and dh reach rank {reached} modulo the prime, not {size - dimension}")
     return f"dM vanishes on ker dphi cap ker dh, of dimension {dimension}, at a point of {counted(size, 'parameter')}"
@@ -86,8 +85,9 @@ def check_violation(fields: Sequence[object], witness: object, work: Work) -> st
     point = read_point(at, "the point", form.parameters)
     [sparse] = closed(witness, "the witness", "vector")
     vector, below = _read_vector(sparse, form.parameters)
-    _demand_kept(form, laws, point, [vector])
-    metric = Metric([*_read_pair(pair, form), *form.coordinates()], point, work)
+    _demand_kept("a law changes along a direction", form.written(laws), point, [vector], work)
+    _demand_kept("phi changes along a vector", form.coordinates(), point, [vector], work)
+    metric = Metric(_read_pair(pair, form), point, work)
     change = next(metric.changes(vector)).get(1, 0)
     exact = Fraction(change, metric.jets[0].scale * metric.jets[1].scale * below)
     demand_equal("the derivative of the metric", exact, stated)
