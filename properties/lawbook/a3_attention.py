@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ...simulations.objective import Loss
+from .._both_flows import both_flows
 from .._profiles import Profile
 from .._theorem import Mutant, Property, Residual, Simulation, SimulationResult, Step, Table, Theorem
 from .._two_layer_flow import (
@@ -396,6 +397,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("linear:3-2-3", "relaxed:1", "One of the two factor pairs by itself: both flows."),
         Simulation("side-by-side", "Both pairs under one loss that couples them: full and reduced flow.", side_by_side),
     ),
     mutants=(

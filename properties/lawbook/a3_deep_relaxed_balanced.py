@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._deep_flow import (
     FlowCase,
     Kind,
@@ -357,6 +358,12 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows(
+            "linear:2-2-2-2",
+            "relaxed:5,3",
+            "Three layers with two different constants: both flows, and the kernels.",
+            time=1 / 32,
+        ),
         Simulation(
             "equal-widths",
             "linear:2-2-2-2 with all its parameters, and Z alone.",

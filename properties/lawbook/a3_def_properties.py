@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .._both_flows import both_flows
 from .._brackets import tree
 from .._enclosed import TIGHT
 from .._intrinsic import (
@@ -391,6 +392,11 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows(
+            "relu:2-1-1",
+            "generic",
+            "A neuron, where all three properties hold: both flows, and nothing in the common kernel.",
+        ),
         Simulation(
             name="two-starts",
             says="Two starts with the same z and laws: one trajectory of z if Delta is a multiple of the identity, two "

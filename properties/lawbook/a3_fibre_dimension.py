@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._intrinsic import RELAXED, Place, Rows, product, rank, transposed, two_layer
 from .._profiles import Profile
 from .._theorem import Mutant, Plot, Property, Residual, Series, Simulation, SimulationResult, Step, Table, Theorem
@@ -398,6 +399,11 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows(
+            "linear:3-3-3",
+            "relaxed:1",
+            "A fibre of dimension 3 in the reachable set, along which the flow of z does not change.",
+        ),
         Simulation(
             name="training-back",
             says="Kicked along the orbit and trained back to the same z, parameters have moved in f directions.",

@@ -9,6 +9,7 @@ from itertools import combinations_with_replacement, pairwise
 from math import log2
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._brackets import coefficients, combination, commuting, grade, gradients, tree, written_bracket
 from .._intrinsic import (
     FILTERS,
@@ -420,6 +421,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("diagonal:2", "generic", "Commuting gradients: no fibre is left, and both flows agree."),
         Simulation(
             name="square",
             says="Four gradient flows around a square leave W at order 2 where brackets do, and at order 4 where they "

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._intrinsic import (
     ESCAPED,
     ESCAPED_TOO,
@@ -414,6 +415,11 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows(
+            "linear:2-2-2",
+            "relaxed:1",
+            "The metric does not change along the one direction of the kernel, and both flows agree.",
+        ),
         Simulation(
             name="along-the-fibre",
             says="Along a turn that keeps z and the laws the metric stays as it is at a relaxed balanced start, and "

@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ...simulations.objective import Loss
+from .._both_flows import both_flows
 from .._profiles import Profile
 from .._theorem import (
     CaseKind,
@@ -526,6 +527,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("linear:2-1-3", "generic", "Case 1, one hidden neuron: both flows from any initialization."),
         Simulation("campaign", "Structured random points of every case, decided twice.", campaign),
         Simulation("eigenvalue-off", "One eigenvalue moved off the two values.", eigenvalue_off),
         Simulation("side-by-side", "The example that is not relaxed balanced: both flows.", side_by_side),

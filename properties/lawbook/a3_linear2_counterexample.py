@@ -9,6 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from ...simulations.objective import Loss
+from .._both_flows import both_flows
 from .._profiles import Profile
 from .._theorem import Mutant, Plot, Property, Residual, Series, Simulation, SimulationResult, Step, Table, Theorem
 from .._two_layer_flow import (
@@ -267,6 +268,9 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows(
+            "linear:1-3-3", "relaxed:-1", "One hidden neuron more, r = max(n, m), and the property is back: both flows."
+        ),
         Simulation("parting", "The two points under the same loss, in balls: their Z are proved to part.", parting),
     ),
     mutants=(

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
+from .._both_flows import both_flows
 from .._profiles import Profile
 from .._theorem import Mutant, Plot, Property, Residual, Series, Simulation, SimulationResult, Step, Table, Theorem
 from .._two_layer_flow import EXAMPLE, SPIRAL, Run, Start, changed, fibre, node, rows, runs, starts
@@ -249,6 +250,9 @@ THEOREM = Theorem(
     tables=(table,),
     properties=(EXACT,),
     simulations=(
+        both_flows(
+            "linear:2-2-2", "relaxed:-1", "From a relaxed balanced point the lifted flow closes in Z: both flows."
+        ),
         Simulation(
             name="two-pairs",
             says="Two points with the same Z and Delta: under relaxed balance Z(t) is the same; else they are proved "

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...simulations.objective import Loss
+from .._both_flows import both_flows
 from .._profiles import Profile
 from .._theorem import Mutant, Plot, Property, Residual, Series, Simulation, SimulationResult, Step, Table, Theorem
 from .._two_layer_flow import (
@@ -419,6 +420,11 @@ THEOREM = Theorem(
         FLOWS,
     ),
     simulations=(
+        both_flows(
+            "linear:3-2-2",
+            "relaxed:1",
+            "Fewer hidden neurons than outputs: U U^T lives on the image of Z, and both flows agree.",
+        ),
         Simulation("side-by-side", "All parameters and Z alone: the distance falls at the order of RK4.", side_by_side),
         Simulation("in-balls", "The two flows enclosed: they overlap, and wrong formulas are proved wrong.", in_balls),
         Simulation("widths", "Every width pattern, and starts that are not quite relaxed balanced.", widths),

@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import e, log
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._infinite_depth import (
     ProfileCase,
     conservation_identity,
@@ -218,6 +219,12 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows(
+            "linear:2-2-2-2-2",
+            "balanced",
+            "Four layers on the way to infinitely many: both flows.",
+            time=1 / 256,
+        ),
         Simulation(
             "trajectories",
             "The values of A(s) at 12 nodes and the entries of Z alone: their distance falls with the step.",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from .._both_flows import both_flows
 from .._path_flow import (
     Start,
     at,
@@ -183,7 +184,7 @@ def table() -> Table:
     return Table("The metric of relu:1-2-1+bias at h = (-4, 4), from z and h", ("path", "z", *names), rows, agrees)
 
 
-def both_flows(profile: Profile) -> SimulationResult:
+def two_hidden_layers(profile: Profile) -> SimulationResult:
     """Full and reduced flow of a network with two hidden layers, biases and a skip."""
     from ...oracles.models import known_laws
     from ...simulations.reduced import compare, reduced_flow
@@ -242,10 +243,11 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("relu:2-2-1+skip0:2", "generic", "A network with a skip connection: both flows."),
         Simulation(
-            name="both-flows",
+            name="two-hidden-layers",
             says="The flow of the parameters and the flow of the paths by themselves stay together at order 4.",
-            run=both_flows,
+            run=two_hidden_layers,
         ),
     ),
     mutants=(

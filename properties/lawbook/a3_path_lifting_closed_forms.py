@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._enclosed import Operator, Reduced, enclosed, gap
 from .._path_flow import (
     Start,
@@ -393,6 +394,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("relu:1-1-1-1", "generic", "A row of neurons, by its largest root: both flows."),
         Simulation(
             "neuron",
             "One neuron in balls: both flows to 24 digits, and two wrong formulas proved wrong.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from .._both_flows import both_flows
 from .._path_flow import (
     Start,
     at,
@@ -385,6 +386,11 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows(
+            "relu:1-2-2-1",
+            "generic",
+            "Two hidden layers, the squares of the weights recovered at every step: both flows.",
+        ),
         Simulation("large", "Newton's method on networks of up to a thousand hidden neurons.", large),
         Simulation("reduced", "Recovery inside of the reduced flow of a graph, beside the full flow.", reduced),
     ),

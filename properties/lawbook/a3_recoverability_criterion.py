@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._intrinsic import (
     FILTERS,
     GENERIC,
@@ -277,6 +278,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("relu:1-2-1+bias", "generic", "A network whose weights can be read off z and the laws: both flows."),
         Simulation(
             name="read-back",
             says="A ReLU network is trained; its parameters are read back at all times from z(t) and the laws of the "

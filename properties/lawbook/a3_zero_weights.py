@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from .._both_flows import both_flows
 from .._path_flow import (
     Start,
     distance,
@@ -361,6 +362,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("relu:2-1-1", "generic", "The same network away from zero weights: both flows agree."),
         Simulation("parted", "Two flows from one z with equal laws, in balls: proved to come apart.", parted),
     ),
     mutants=(

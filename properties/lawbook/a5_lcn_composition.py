@@ -10,6 +10,7 @@ from math import prod
 from operator import mul
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._filters import Stack, compose_trees, correlate, correlate_trees, symbols
 from .._profiles import Profile
 from .._theorem import Mutant, Plot, Property, Residual, Series, Simulation, SimulationResult, Step, Table, Theorem
@@ -324,6 +325,11 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows(
+            "conv:2-2+stride2",
+            "generic",
+            "Two filters with stride 2: the flow of all weights and that of the one filter.",
+        ),
         Simulation(
             name="training",
             says="Exact gradient steps through the layers of a stack are those through its end-to-end filter.",

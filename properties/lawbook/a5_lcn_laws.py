@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING
 
+from .._both_flows import both_flows
 from .._filters import Stack, balances, compose_trees, convolution, symbols
 from .._profiles import Profile
 from .._theorem import Mutant, Plot, Property, Residual, Series, Simulation, SimulationResult, Step, Table, Theorem
@@ -343,6 +344,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("conv:2-3-2+stride2-3", "generic", "Three filters, the level set of the first law, and both flows."),
         Simulation(
             name="drift",
             says="Three filters under gradient flow: squared norms move together, their differences do not.",

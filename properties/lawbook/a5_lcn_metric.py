@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._enclosed import Reduced, enclosed, gap
 from .._filter_metric import (
     Case,
@@ -404,6 +405,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("conv:2-2", "generic", "Stride one, near the start: both flows."),
         Simulation("outer", "Two filters, k_1 <= s_1: both flows of w.", _run(OUTER, 1)),
         Simulation("three", "Three filters of sizes 2, 3, 2 with strides 2, 3: a tensor of rank one.", _run(THREE, 1)),
         Simulation("stride-one", "Stride one, on the branch of the initialization.", _run(STRIDE_ONE, 2)),

@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._filter_metric import image, metric_times
 from .._filters import Stack, balances, convolution, law_values
 from .._profiles import Profile
@@ -403,6 +404,9 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows(
+            "conv:2-2", "generic", "On one branch of the factorization z follows a flow of its own: both flows."
+        ),
         Simulation(
             name="separating",
             says="Two factorisations of one filter at one law value: the flows of w part.",

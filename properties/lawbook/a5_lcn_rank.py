@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from .._both_flows import both_flows
 from .._filters import Stack, compose_trees, symbols
 from .._profiles import Profile
 from .._theorem import Mutant, Plot, Property, Residual, Series, Simulation, SimulationResult, Step, Table, Theorem
@@ -337,6 +338,9 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows(
+            "conv:3-2+stride2", "generic", "Where the rank is full nothing is left in the kernel, and both flows agree."
+        ),
         Simulation(
             name="sweep",
             says="A root of w_2 is moved past the roots of w_1: exact ranks, and the singular value that vanishes.",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._path_flow import lifted, paths_of, read, worst_entry
 from .._path_network import CONSTANT, Forward, both, forward, gates, graph, networks, path_sum, relu
 from .._profiles import Profile
@@ -314,6 +315,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("relu:2-2-1+bias", "generic", "The paths of a network with biases: both flows."),
         Simulation(
             "along-a-line",
             "Output and frozen path sum along a line of weights: equal until a gate switches.",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from .._both_flows import both_flows
 from .._path_flow import Start, at, incidence, lifted, read, rescaled, squared_loss, starts, worst_entry
 from .._path_network import Forward, forward, graph, networks, relu
 from .._path_proofs import telescope
@@ -272,6 +273,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("relu:2-2-2", "generic", "Paths alone, which rescaling keeps: both flows."),
         Simulation(
             "two-starts", "Two rescalings of one network under one loss: each beside its own reduced flow.", two_starts
         ),

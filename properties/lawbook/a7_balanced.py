@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._deep_flow import (
     FlowCase,
     apart,
@@ -200,6 +201,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("linear:2-3-2-2", "balanced", "A wider layer inside: both flows."),
         Simulation(
             "trajectories",
             "linear:3-2-4-2 with all its parameters, and Z alone: the distance falls at the order of the integrator.",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._enclosed import Reduced, enclosed, gap
 from .._mirror import (
     COMMUTING,
@@ -348,6 +349,7 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows("diagonal:3", "generic", "Three pairs u^2 - v^2: both flows."),
         Simulation("arcsinh", "u^2 - v^2 with three coordinates: both flows of w.", diagonal_flow),
         Simulation("dual", "Quadratic coordinates: the parameters, w alone, and mu alone.", dual_flow),
         Simulation("enclosed", "u^2 - v^2 in balls; wrong constants are proved wrong.", enclosures),

@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import exp, expm1, log, pi, sin
 from typing import TYPE_CHECKING, Any
 
+from .._both_flows import both_flows
 from .._deep_flow import FlowCase, apart, flow_cases, lifted
 from .._deep_metric import MetricFlow, inverse, length_check, tangent
 from .._profiles import Profile
@@ -321,6 +322,9 @@ THEOREM = Theorem(
         ),
     ),
     simulations=(
+        both_flows(
+            "linear:2-2-2-2", "balanced", "The gradient flow of f for this metric, against that of all weights."
+        ),
         Simulation(
             "trajectories",
             "linear:3-2-4-3 with all its parameters, and the gradient flow of 3 x 3 matrices of rank 2 in the metric.",
