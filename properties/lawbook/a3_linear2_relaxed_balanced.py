@@ -367,7 +367,7 @@ METRIC = Property(
     examples=(EXAMPLE, TRAP),
 )
 FLOWS = Property(
-    name="both-flows",
+    name="random-flows",
     says="The full and the reduced flow agree to what integration and rounding account for, for random losses.",
     arithmetic="float64",
     cases=lambda: runs(relaxed()),
