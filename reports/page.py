@@ -112,13 +112,19 @@ def write_report(
             text = render(alone, formulas=formulas, pages=names, index=f"../{target.name}")
             write_text(folder / names[record.id], text)
     with suppress(OSError):
-        for stale in folder.glob("*.html"):
-            if whole or stale.name not in names.values():
-                stale.unlink()
+        for page_of_one in folder.glob("*.html"):
+            if (whole or page_of_one.name not in names.values()) and _is_ours(page_of_one):
+                page_of_one.unlink()
         if whole:
             folder.rmdir()
     write_text(target, page)
     return read
+
+
+def _is_ours(page: Path) -> bool:
+    """Whether flowlaw wrote a page; a folder of this name may hold others."""
+    with page.open("rb") as file:
+        return b"<title>flowlaw: " in file.read(4096)
 
 
 def _file_name(key: str, number: int) -> str:

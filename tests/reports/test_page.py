@@ -236,6 +236,14 @@ def test_pages_of_theorems_go_when_one_page_holds_everything(
     assert "theorems/" not in crowded.read_text("utf-8")
 
 
+def test_pages_that_are_not_ours_stay(crowded: Path, good: Path, sample: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = crowded.parent / "theorems" / "notes.html"
+    other.write_text("<!doctype html><title>My notes</title>", "utf-8")
+    monkeypatch.setattr(page_module, "MAX_BYTES", 10**7)
+    write_report(good, crowded, formulas=sample.formulas())
+    assert [path.name for path in (crowded.parent / "theorems").iterdir()] == ["notes.html"]
+
+
 def test_what_failed_is_told_in_full_on_the_shortest_page_with_pictures(
     bad: Path, sample: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
