@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from ..oracles.errors import BadInput
+
+if TYPE_CHECKING:
+    from ..reports.events import CaseMap
 
 
 @click.command("replay", short_help="Run one line of evidence again.")
@@ -79,6 +82,10 @@ def _described(event: dict[str, object]) -> str:
     if "rows" in event:
         table = cast("list[list[object]]", [event["columns"], *cast("list[object]", event["rows"])])
         lines += ["  " + "  ".join(map(str, row)) for row in table]
+    if event["event"] == "picture":
+        from ..reports import maps
+
+        lines += [f"  {line}" for line in maps.text(cast("CaseMap", event["map"]))]
     return "\n".join(lines)
 
 

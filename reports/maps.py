@@ -1,8 +1,8 @@
 """Pictures of classifications over whole numbers: small grids side by side, one cell for each combination.
 
 Each cell has a fill, a pattern and the character of its case, so that colour is never the only signal. Classes refer to
-the page's style sheet. A row of one case is a single dashed stroke, whose dashes are the cells: a picture of 500 cells
-takes about 8 KB.
+the page's style sheet. A row of one case is a single dashed stroke, whose dashes are the cells: ten grids of 25
+cells take 14 KB with their labels and their description.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ NONE = "."
 _PITCH = CELL + GAP
 _PATTERNS = {
     "yes0": (6, 0, ""),
-    "yes1": (6, 0, '<circle cx="3" cy="3" r="1.1"/>'),
-    "yes2": (6, 0, '<path d="M0 3h6M3 0v6"/>'),
+    "yes1": (5.5, 0, '<circle cx="1.75" cy="1.75" r="1"/>'),
+    "yes2": (5.5, 0, '<path d="M1.75 0v5.5"/>'),
     "part0": (6, 45, '<path d="M0 3h6"/>'),
     "part1": (6, 135, '<path d="M0 3h6"/>'),
-    "part2": (5, 0, '<path d="M0 2.5h5"/>'),
+    "part2": (22, 0, '<path d="M0 3h22M0 17h22"/>'),
     "no0": (6, 0, ""),
-    "no1": (5, 0, '<circle cx="2.5" cy="2.5" r=".8"/>'),
+    "no1": (5.5, 0, '<circle cx="1.75" cy="1.75" r=".8"/>'),
     "no2": (7, 45, '<path d="M0 3.5h7M3.5 0v7"/>'),
 }
-"""For each fill the side of its tile, how far it is turned, and what is drawn on the ground."""
+"""For each fill the side of its tile, how far it is turned, and what is drawn on the ground. The side of a tile that is
+not turned divides the distance of two cells, so that all cells look alike."""
 
 
 def svgs(shown: CaseMap, key: str) -> list[str]:
@@ -56,9 +57,9 @@ def legend(shown: CaseMap, key: str) -> list[tuple[str, str]]:
         if case["key"] not in fills:
             continue
         sample = (
-            f'<svg class="swatch" viewBox="0 0 {CELL} {CELL}" aria-hidden="true">'
-            f"{_stroke(fills[case['key']], key, f'M0 {CELL // 2}h{CELL}')}"
-            f'<text class="c" x="{CELL // 2}" y="{CELL // 2 + 4}">{escape(case["key"])}</text></svg>'
+            f'<svg class="swatch" viewBox="{LEFT} {TOP} {CELL} {CELL}" aria-hidden="true">'
+            f"{_stroke(fills[case['key']], key, f'M{LEFT} {TOP + CELL // 2}h{CELL}')}"
+            f'<text class="c" x="{LEFT + CELL // 2}" y="{TOP + 14}">{escape(case["key"])}</text></svg>'
         )
         found.append((sample, f"{case['key']}: {case['label']}"))
     return found
@@ -203,7 +204,7 @@ def _patterns(fills: Mapping[str, str], key: str) -> str:
         side, turn, marks = _PATTERNS[fill]
         turned = f' patternTransform="rotate({turn})"' if turn else ""
         found.append(
-            f'<pattern id="{key}-{fill}" class="k-{fill}" width="{side}" height="{side}" '
+            f'<pattern id="{key}-{fill}" class="k-{fill}" x="{LEFT}" y="{TOP}" width="{side}" height="{side}" '
             f'patternUnits="userSpaceOnUse"{turned}><rect width="{side}" height="{side}"/>{marks}</pattern>'
         )
     return f"<defs>{''.join(found)}</defs>"
@@ -212,16 +213,23 @@ def _patterns(fills: Mapping[str, str], key: str) -> str:
 def _labels(shown: CaseMap, panel: Panel, width: int, height: int) -> str:
     """The title, the names of columns below and of rows at the left, and what they are names of."""
     floor = height - BOTTOM + 11
-    columns = [
-        f'<text class="c" x="{LEFT + _PITCH * number + CELL // 2}" y="{floor}">{escape(name)}</text>'
-        for number, name in enumerate(shown["columns"])
-    ]
-    rows = [
-        f'<text class="e" x="{LEFT - 5}" y="{TOP + _PITCH * number + 14}">{escape(name)}</text>'
-        for number, name in enumerate(shown["rows"])
-    ]
+    below = [(LEFT + _PITCH * number + CELL // 2, floor) for number in range(len(shown["columns"]))]
+    beside = [(LEFT - 5, TOP + _PITCH * number + 14) for number in range(len(shown["rows"]))]
     return (
-        f'<text class="h" x="{LEFT}" y="12">{escape(panel["title"])}</text>{"".join(columns)}{"".join(rows)}'
+        f'<text class="h" x="{LEFT}" y="12">{escape(panel["title"])}</text>'
+        f"{_names('c', shown['columns'], below)}{_names('e', shown['rows'], beside)}"
         f'<text class="e i" x="{width}" y="{floor}">{escape(shown["x"])}</text>'
         f'<text class="e i" x="{LEFT - 5}" y="12">{escape(shown["y"])}</text>'
+    )
+
+
+def _names(style: str, names: list[str], places: list[tuple[int, int]]) -> str:
+    """Names at their places; names of one character are one text, which takes a place for each of its characters."""
+    if all(len(name) == 1 for name in names):
+        xs, ys = (list(map(str, side)) for side in zip(*places, strict=True))
+        y = ys[0] if len(set(ys)) == 1 else " ".join(ys)  # the last one goes on; x has to be said for each
+        return f'<text class="{style}" x="{" ".join(xs)}" y="{y}">{escape("".join(names))}</text>'
+    return "".join(
+        f'<text class="{style}" x="{x}" y="{y}">{escape(name)}</text>'
+        for name, (x, y) in zip(names, places, strict=True)
     )

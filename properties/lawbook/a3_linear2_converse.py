@@ -428,23 +428,29 @@ def fibres() -> Table:
     return Table("Dimension of the fibre at full ranks", columns, cells, all(len(set(row[3:])) == 1 for row in cells))
 
 
-CONDITIONS = {
-    "always": CaseKind("A", "always", "yes"),
-    "relaxed balanced only": CaseKind("R", "iff Delta is a multiple of the identity", "part"),
-    "two-valued spectrum": CaseKind("T", "iff Delta has one positive and one negative value, apart from zeros", "part"),
-    "never": CaseKind("N", "never", "no"),
-}
+CASES = (
+    CaseKind("1", "r = 1, or n = m = 1: always", "yes"),
+    CaseKind("2", "2 ≤ r ≤ min(n, m): iff Delta is a multiple of the identity", "part"),
+    CaseKind("3", "min(n, m) < r = max(n, m): iff Delta is a multiple of the identity", "part"),
+    CaseKind("4", "min(n, m) < r < max(n, m): never", "no"),
+    CaseKind("5", "max(n, m) < r < n + m: never", "no"),
+    CaseKind("6", "r ≥ n + m: iff Delta has one positive and one negative value, apart from zeros", "part"),
+)
 
 
 def picture() -> CaseMap:
-    """Every (n, m, r) up to 5, decided by the classification, and compared with the cases of the statement."""
+    """Every (n, m, r) with n, m up to 5, decided by the classification, and compared with the cases of the statement.
+
+    From r = 2 * 5 on nothing changes any more: every pair is in case 6, but for n = m = 1.
+    """
     from ...oracles.intrinsic import case_table
 
     bound = 5
-    cells = {(cell.n, cell.m, cell.r): cell for cell in case_table(bound)}
+    cells = {(cell.n, cell.m, cell.r): cell for cell in case_table(bound, 2 * bound)}
     span = range(1, bound + 1)
     panels = [
-        Panel(f"r = {r}", ["".join(CONDITIONS[cells[n, m, r].condition].key for m in span) for n in span]) for r in span
+        Panel(f"r = {r}", ["".join(str(cells[n, m, r].case) for m in span) for n in span])
+        for r in range(1, 2 * bound + 1)
     ]
     agrees = all(stated(*sizes) == (cell.case, cell.condition) for sizes, cell in cells.items())
     names = [str(k) for k in span]
@@ -454,10 +460,10 @@ def picture() -> CaseMap:
         "n",
         names,
         names,
-        tuple(CONDITIONS.values()),
+        CASES,
         panels,
-        "Full ranks. Each cell is decided at one point with distinct eigenvalues and at the most degenerate point of "
-        "each inertia.",
+        "Full ranks; where P has a smaller rank rho, the panel r = rho is about Delta_0 (case 7). Each cell is decided "
+        "at one point with distinct eigenvalues and at the most degenerate point of each inertia.",
         agrees,
     )
 

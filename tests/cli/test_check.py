@@ -126,3 +126,10 @@ def test_report_writes_the_page_again_from_evidence_alone(flowlaw: Command, tmp_
     (tmp_path / "index.html").unlink()
     assert flowlaw("report", tmp_path / "evidence.jsonl").code == 0
     assert (tmp_path / "index.html").read_bytes() == first
+
+
+def test_a_picture_is_replayed_as_text(flowlaw: Command) -> None:
+    replayed = flowlaw("replay", "A3.linear2.converse#picture-1")
+    assert replayed.code == 0
+    assert "  5: max(n, m) < r < n + m: never\n" in replayed.out
+    assert "  r = 2\n  n m 1 2 3 4 5\n  1   1 3 4 4 4\n  2   3 2 2 2 2\n" in replayed.out

@@ -139,6 +139,33 @@ def test_all_text_has_enough_contrast(
     assert browser.ask(CONTRAST) == []
 
 
+# The contrast of the character in a cell against the ground of its pattern and against what is drawn on it.
+CELLS = """
+const ink = getComputedStyle(document.querySelector('.grid .c.n')).fill;
+const channel = c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+const light = colour => {
+  const [r, g, b] = colour.match(/[0-9.]+/g).map(Number);
+  return 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+};
+const found = {};
+for (const pattern of document.querySelectorAll('pattern'))
+  for (const part of pattern.children) {
+    const style = getComputedStyle(part), colour = style.fill === 'none' ? style.stroke : style.fill;
+    const [a, b] = [light(ink), light(colour)].sort((x, y) => y - x);
+    found[`${pattern.className.baseVal} ${part.tagName}`] = (a + 0.05) / (b + 0.05);
+  }
+return found;
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_character_of_a_cell_can_be_read_on_its_pattern(browser: Any, scheme: str) -> None:
+    browser.prefers(scheme)
+    contrasts = browser.ask(CELLS)
+    assert len(contrasts) >= 10
+    assert {name: ratio for name, ratio in contrasts.items() if ratio < 4.5} == {}
+
+
 @pytest.mark.parametrize("width", [320, 390, 768, 1119, 1120, 1440])
 def test_nothing_sticks_out_at_the_side(browser: Any, width: int) -> None:
     browser.size(width, 844)

@@ -46,6 +46,17 @@ def test_a_row_of_one_case_is_one_stroke() -> None:
     assert [d.count("M") for d in strokes] == [1, 1]
 
 
+def test_names_of_columns_and_rows_stand_at_their_places() -> None:
+    def labels(shown: CaseMap) -> list[tuple[str, str]]:
+        root = ET.fromstring(maps.svgs(shown, "k")[0])
+        texts = [node for node in root.iter("text") if node.get("class") in ("c", "e")]
+        return [("".join(node.itertext()), f"{node.get('x')} at {node.get('y')}") for node in texts]
+
+    assert labels(SHOWN) == [("123", "30 52 74 at 75"), ("12", "15 15 at 34 56")]
+    longer = _with(lambda shown: shown.update(columns=["1", "2", "10"]))
+    assert labels(longer)[:3] == [("1", "30 at 75"), ("2", "52 at 75"), ("10", "74 at 75")]
+
+
 def test_the_legend_tells_of_cases_that_occur() -> None:
     assert [label for _, label in maps.legend(SHOWN, "k")] == ["A: always", "N: never"]
 

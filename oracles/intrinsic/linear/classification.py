@@ -139,8 +139,10 @@ def classify(n: int, m: int, r: int, U: Rows, V: Rows) -> Classification:
     return Classification(case, holds, reason, n, m, r, rho, f, commutant, found.multiplicities)
 
 
-def case_table(bound: int) -> tuple[Cell, ...]:
-    """Every (n, m, r) with n, m, r up to ``bound``, each decided by ``classify`` at points of all kinds.
+def case_table(bound: int, widest: int = 0) -> tuple[Cell, ...]:
+    """Every (n, m, r) with n, m up to ``bound``, r up to ``widest``, decided by ``classify`` at points of all kinds.
+
+    Without ``widest`` r goes up to ``bound`` too.
 
     f depends on sizes alone where all ranks are full, and the commutant on the multiplicities alone. For each inertia
     (p, q, z) that Delta_0 can have - p + z <= n, q + z <= m, p + q + z = min(r, N), since the form J on the range of P
@@ -149,14 +151,18 @@ def case_table(bound: int) -> tuple[Cell, ...]:
 
     Raises:
         BadInput: a bound below 1.
-        TooLarge: a bound above ``BOUND``.
+        TooLarge: a bound above ``BOUND``, or more cells than a table up to ``BOUND`` has.
     """
-    if bound < 1:
-        raise BadInput(f"A table up to {bound} is empty. Give a bound of at least 1.")
-    if bound > BOUND:
-        raise TooLarge(f"A table up to {bound} has {bound**3} cells; it is made up to {BOUND}. Take a smaller bound.")
+    widths = widest or bound
+    if bound < 1 or widths < 1:
+        raise BadInput(f"A table up to {min(bound, widths)} is empty. Give a bound of at least 1.")
+    if bound > BOUND or bound**2 * widths > BOUND**3:
+        raise TooLarge(
+            f"A table up to {bound} has {bound**2 * widths} cells; it is made up to {BOUND}, with {BOUND**3}. Take a "
+            "smaller bound."
+        )
     sizes = range(1, bound + 1)
-    return tuple(_cell(n, m, r) for n in sizes for m in sizes for r in sizes)
+    return tuple(_cell(n, m, r) for n in sizes for m in sizes for r in range(1, widths + 1))
 
 
 def representative(

@@ -184,7 +184,9 @@ def test_small_ranks_of_a_factor_are_left_undecided() -> None:
 
 
 def test_the_table_has_the_conditions_of_the_theory_in_every_cell() -> None:
-    for cell in case_table(4):
+    assert {cell.r for cell in case_table(2, 5)} == {1, 2, 3, 4, 5}
+    assert [cell for cell in case_table(2, 5) if cell.r <= 2] == list(case_table(2))
+    for cell in (*case_table(4), *case_table(3, 7)):
         n, m, r = cell.n, cell.m, cell.r
         low, high = min(n, m), max(n, m)
         if r == 1 or high == 1:
@@ -225,4 +227,8 @@ def test_what_is_not_two_linear_layers_is_refused() -> None:
         case_table(0)
     with pytest.raises(TooLarge, match="cells"):
         case_table(9)
+    with pytest.raises(TooLarge, match="cells"):
+        case_table(8, 9)
+    with pytest.raises(BadInput, match="empty"):
+        case_table(2, -1)
     assert issubclass(NotClaimed, BadInput)
