@@ -48,6 +48,7 @@ from .._two_layer_flow import (
     structured,
     violation_at,
 )
+from .a3_fibre_dimension import KNOWN as FIBRES
 
 if TYPE_CHECKING:
     from ...oracles.certificates import Certificate
@@ -57,20 +58,6 @@ if TYPE_CHECKING:
 F = Fraction
 Rule = Callable[[Start, "Classification"], bool]
 KINDS: tuple[Kind, ...] = ("equal", "distinct", "one off")
-FIBRES = {
-    (1, 1, 3): 0,
-    (2, 3, 1): 0,
-    (1, 2, 2): 1,
-    (2, 2, 2): 1,
-    (2, 2, 3): 2,
-    (1, 3, 2): 2,
-    (2, 3, 3): 3,
-    (2, 4, 3): 4,
-    (3, 3, 3): 3,
-    (2, 3, 4): 4,
-    (2, 3, 5): 4,
-}
-"""(n, m, r) and the dimension of the fibre at full ranks, as the theory states it (A3.fibre-dimension)."""
 POINTS: tuple[tuple[int, tuple[int, int, int], tuple[int, int, int], Kind], ...] = (
     (1, (2, 2, 1), (1, 0, 0), "equal"),
     (2, (2, 2, 2), (2, 0, 0), "equal"),
