@@ -14,7 +14,7 @@ from flowlaw.oracles.models import DeepLinear
 from flowlaw.properties._deep_flow import FlowCase, Spectral, floats, lifted, loose, product
 from flowlaw.simulations import Loss
 from flowlaw.simulations.reduced import compare, reduced_flow
-from flowlaw.simulations.reduced.deep import DeepFlow, deep_flow, squared_factors
+from flowlaw.simulations.reduced.deep import DeepFlow, InPlace, deep_flow, squared_factors
 
 F = Fraction
 UNIT = 2.0**-53
@@ -66,6 +66,11 @@ def test_roots_solve_their_equation_for_many_layers() -> None:
         ((3, 2, 4, 3), True),
         ((4, 1, 3, 2), True),
         ((2, 5, 5, 3), True),
+        # one row or column: no decomposition
+        ((1, 1, 1, 4), False),
+        ((4, 1, 1, 1, 1), False),
+        ((1, 3, 2, 5), True),
+        ((5, 2, 3, 1), True),
     ],
 )
 @pytest.mark.parametrize("seed", range(4))
@@ -85,17 +90,98 @@ def test_the_gram_matrix_gives_the_same_flow_from_either_side(widths: tuple[int,
     balanced = widths[1] > min(widths[0], widths[-1])
     given = case(widths, balanced=balanced)
     z, G, expected = ends(given)
-    found = deep_flow(chain_at(given.made.model, given.made.point), gram=True).apply(z, G)
+    found = reduced_flow_of(given, gram=True).apply(z, G)
+    assert np.linalg.norm(found - expected) <= looser(given)
+
+
+def looser(given: FlowCase) -> float:
+    """Errors from Gram matrices grow by one more condition number of Z than those of the decomposition."""
     squares = [float(x) for x in given.made.squares]
-    # errors grow by one more condition number of Z than those of the decomposition
-    assert np.linalg.norm(found - expected) <= loose(given) * (max(squares) / min(squares)) ** 0.5
+    return loose(given) * (max(squares) / min(squares)) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("widths", "balanced"),
+    [
+        ((2, 3, 3, 5), True),
+        ((5, 3, 3, 2), True),
+        ((2, 2, 2, 2), False),
+        ((5, 2, 2, 2), False),
+        ((1, 3, 3, 4), True),
+        ((4, 1, 1, 1), False),
+    ],
+)
+def test_in_place_the_flow_is_the_same_at_every_point(widths: tuple[int, ...], balanced: bool) -> None:
+    given = case(widths, balanced=balanced)
+    z, G, expected = ends(given)
+    flow = reduced_flow_of(given, gram=True)
+    place = InPlace(flow)
+    out = np.full(len(z), np.nan)
+    for slope, times in ((G, 1.0), (2 * G, 0.5), (G, -3.0)):
+        place.point[...], place.covector[...] = z.reshape(flow.shape), slope.reshape(flow.shape)
+        place.apply(out, times)
+        wanted = times * slope[0] / G[0] * expected
+        assert np.linalg.norm(wanted) > 1e6 * looser(given)  # otherwise the next line would say nothing
+        assert np.linalg.norm(out - wanted) <= 3 * looser(given)
+        assert np.array_equal(place.point.ravel(), z)
+        assert np.array_equal(place.covector.ravel(), slope)
+    # another point leaves nothing of the first one; the same operations give the same numbers up to their order
+    place.point[...] = -2 * place.point
+    place.apply(out)
+    alone = flow.apply(-2 * z, G)
+    assert np.abs(out - alone).max() <= 64 * UNIT * np.abs(alone).max()
+
+
+@pytest.mark.parametrize("widths", [(2, 3, 3, 5), (5, 3, 3, 2)])
+def test_the_answer_goes_where_out_is_even_over_the_covector(widths: tuple[int, ...]) -> None:
+    given = case(widths, balanced=True)
+    z, G, _ = ends(given)
+    flow = reduced_flow_of(given, gram=True)
+    place = InPlace(flow)
+    place.point[...], place.covector[...] = z.reshape(flow.shape), G.reshape(flow.shape)
+    row, matrix, spaced = np.zeros(len(z)), np.zeros(flow.shape), np.zeros(2 * len(z))
+    for out in (row, matrix, spaced[::2]):
+        place.apply(out)
+    assert np.linalg.norm(row) > 1
+    size = 64 * UNIT * np.abs(row).max()  # layouts may change the order of sums
+    assert np.abs(matrix.ravel() - row).max() <= size
+    assert np.abs(spaced[::2] - row).max() <= size
+    assert np.all(spaced[1::2] == 0)
+    place.apply(place.covector)
+    assert np.abs(place.covector.ravel() - row).max() <= size
+
+
+def test_in_place_a_lost_rank_is_refused_and_out_is_left_alone() -> None:
+    flow = reduced_flow_of(case((2, 2, 2, 4)), gram=True)
+    place = InPlace(flow)
+    place.point[...] = np.outer([1.0, 2], [1.0, 0, 3, 0])
+    place.covector[...] = 1.0
+    out = np.full(8, 7.0)
+    with pytest.raises(BadInput, match="Z has no longer the rank 2"):
+        place.apply(out)
+    assert np.all(out == 7)
+    row = reduced_flow_of(case((1, 3, 2, 5), balanced=True))
+    with pytest.raises(BadInput, match="Z has no longer the rank 1"):
+        row.apply(np.zeros(5), np.ones(5))
+
+
+def test_what_cannot_be_in_place_is_refused() -> None:
+    with pytest.raises(BadInput, match="gram=True"):
+        InPlace(reduced_flow_of(case((2, 2, 2, 4))))
+    layer = reduced_flow(DeepLinear((2, 3)), (1, 2, 3, 4, 5, 6))
+    assert isinstance(layer, DeepFlow)
+    with pytest.raises(BadInput, match="one layer"):
+        InPlace(layer)
+    place = InPlace(reduced_flow_of(case((2, 2, 2, 4)), gram=True))
+    with pytest.raises(BadInput, match="8 entries"):
+        place.apply(np.zeros((4, 2)))
 
 
 def test_batches_give_what_single_points_give() -> None:
-    for widths, gram in (((3, 2, 2, 3), False), ((2, 2, 2, 4), True), ((4, 2, 2, 2), True)):
+    for widths, gram in (((3, 2, 2, 3), False), ((2, 2, 2, 4), True), ((4, 2, 2, 2), True), ((1, 1, 1, 4), False)):
         given = case(widths)
         z, G, _ = ends(given)
-        flow = deep_flow(chain_at(given.made.model, given.made.point), gram=gram)
+        flow = reduced_flow_of(given, gram=gram)
         batch = np.stack([z, 2 * z, -z])
         slopes = np.stack([G, G - z, 3 * G])
         together = flow.apply(batch, slopes)
@@ -105,8 +191,8 @@ def test_batches_give_what_single_points_give() -> None:
         assert np.abs(together - singles).max() <= 64 * UNIT * np.abs(singles).max()
 
 
-def reduced_flow_of(given: FlowCase) -> DeepFlow:
-    return deep_flow(chain_at(given.made.model, given.made.point))
+def reduced_flow_of(given: FlowCase, *, gram: bool = False) -> DeepFlow:
+    return deep_flow(chain_at(given.made.model, given.made.point), gram=gram)
 
 
 def test_directions_outside_of_the_image_get_nothing() -> None:
