@@ -42,6 +42,12 @@ LADDERS: list[tuple[str, str, str, list[str]]] = [
         "PROVED",
         ["linear:4-4-4-4", "linear:6-6-6-6", "linear:9-9-9-9", "linear:13-13-13-13", "linear:25-25-25-25"],
     ),
+    (
+        "three linear layers at generic points",
+        "generic",
+        "REFUTED",
+        ["linear:4-4-4-4", "linear:6-6-6-6", "linear:9-9-9-9", "linear:13-13-13-13", "linear:26-26-26-26"],
+    ),
 ]
 TARGET = 60.0
 """Seconds, for 2,000 parameters on two cores."""

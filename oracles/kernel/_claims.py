@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from . import _expressions as expressions
 from . import _intrinsic as intrinsic
-from ._exact import Matrix, Polynomial, Vector, Work, along, combine, jet, number, read_point, read_polynomial
+from ._exact import Matrix, Polynomial, Vector, Work, combine, dot, jet, number, over, read_point, read_polynomial
 from ._models import TERMS_LIMIT, read_laws, read_model
 from ._modular import demand_rank, read_prime
 from ._read import (
@@ -101,7 +101,8 @@ def _check_refuted(fields: Sequence[object], witness: object, work: Work) -> str
     parts: list[tuple[Polynomial, Polynomial]] = []
     for entry in array(covector, "the covector", least=1, most=1000):
         key, weight = entries(entry, "an entry of the covector", 2)
-        slope = along(of_law, jet(form.coordinate(key), point, work), work)
+        [of_phi] = form.frames([key], point, {})
+        slope = over(dot(of_law.gradient, of_phi.gradient, work), [of_law.scale, of_phi.scale], work)
         parts.append((number(rational(weight, "a weight of the covector")), number(slope)))
     derivative = combine(parts, work).constant()
     demand_equal("the derivative at the point", derivative, stated)

@@ -204,11 +204,15 @@ def jet(polynomial: Polynomial, point: Point, work: Work, power: int | None = No
     return Jet(value, gradient, polynomial.below * below**most)
 
 
-def along(left: Jet, right: Jet, work: Work) -> Fraction:
-    """The inner product of two gradients."""
-    work.spend((words(left.scale) + words(right.scale)) ** 2)
-    product = Matrix([(0, left.gradient)], work).times(right.gradient)
-    return Fraction(product.get(0, 0), left.scale * right.scale)
+def dot(left: Vector, right: Vector, work: Work) -> int:
+    """The inner product of two vectors."""
+    return Matrix([(0, left)], work).times(right).get(0, 0)
+
+
+def over(numerator: int, scales: Sequence[int], work: Work) -> Fraction:
+    """A number divided by the product of the scales."""
+    work.spend((words(numerator) + sum(map(words, scales))) ** 2)
+    return Fraction(numerator, prod(scales))
 
 
 def point_at(numbers: Sequence[int], below: int = 1) -> Point:

@@ -18,13 +18,14 @@ its cost are in docs/certificates.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
 from ._exact import Polynomial
-from ._modular import Residues
+from ._modular import Residues, modulo
 from ._read import demand
 
 Flip = Callable[[Residues], Residues]
@@ -38,7 +39,8 @@ class Chain:
     """``phi = U_1 U_2 ... U_L`` with U_i of shape ``(widths[i-1], widths[i])``.
 
     Coordinates are numbered row-major. ``zero_sum`` keeps the covectors whose columns sum to zero (A1.loss-span):
-    coordinate (i, j) is then ``phi_ij - phi_(last, j)`` for i below the last row.
+    coordinate (i, j) is then ``phi_ij - phi_(last, j)`` for i below the last row. The prime 0 stands for no reduction:
+    points of Python's integers then have exact values.
     """
 
     def __init__(self, widths: Sequence[int], zero_sum: bool, prime: int) -> None:
@@ -50,13 +52,24 @@ class Chain:
         self.products = 3 * self.inputs * parameters
         self.cells = 3 * (parameters + self.inputs * sum(widths))
 
-    def field(self, point: Residues, covector: Residues, times: Times) -> Residues:
+    def _blocks(self, point: Residues) -> list[Residues]:
         parts = zip(np.split(point, self.ends, axis=-1), self.shapes, strict=True)
-        blocks = [part.reshape(*part.shape[:-1], *shape) for part, shape in parts]
+        return [part.reshape(*part.shape[:-1], *shape) for part, shape in parts]
+
+    def value(self, point: Residues, times: Times) -> Residues:
+        """phi at a point: (..., D) to (..., d)."""
+        whole = reduce(lambda a, b: times(np.matmul, a, b, self.prime), self._blocks(point))
+        seen = whole[..., :-1, :] - whole[..., -1:, :] if self.zero_sum else whole
+        return modulo(seen.reshape(*seen.shape[:-2], -1), self.prime)
+
+    def field(self, point: Residues, covector: Residues, times: Times) -> Residues:
+        blocks = self._blocks(point)
         weights = covector.reshape(*covector.shape[:-1], -1, self.inputs)
         if self.zero_sum:
             weights = np.concatenate([weights, -weights.sum(axis=-2, keepdims=True)], axis=-2)
-        sides = _sides(blocks, weights % self.prime, lambda a, b: times(np.matmul, a, b, self.prime), _transposed)
+        sides = _sides(
+            blocks, modulo(weights, self.prime), lambda a, b: times(np.matmul, a, b, self.prime), _transposed
+        )
         return np.concatenate([side.reshape(*side.shape[:-2], -1) for side in sides], axis=-1)
 
 
@@ -128,7 +141,7 @@ def times(product: Product, left: Residues, right: Residues, prime: int) -> Resi
     out = product(left[0], right[:orders])
     for i in range(1, orders):
         out[i:] += product(left[i], right[: orders - i])
-    return out % prime
+    return modulo(out, prime)
 
 
 def duals(times: Times) -> Times:
@@ -141,7 +154,7 @@ def duals(times: Times) -> Times:
             if right.shape[1] == 1:
                 parts.append(more)
             else:
-                parts[0][:, 1:] = (parts[0][:, 1:] + more) % prime
+                parts[0][:, 1:] = modulo(parts[0][:, 1:] + more, prime)
         return np.concatenate(parts, axis=1)
 
     return multiply

@@ -14,37 +14,25 @@ from itertools import pairwise
 
 import numpy as np
 
-from ._exact import Matrix, Point, Polynomial, Vector, Work, along, degree, jet, longest, read_point, slopes
-from ._models import DENSE_LIMIT, Form, Linear, read_laws, read_model
+from ._exact import Matrix, Point, Polynomial, Vector, Work, dot, jet, longest, over, read_point
+from ._models import DENSE_LIMIT, Form, Frame, Linear, read_laws, read_model
 from ._modular import demand_rank, read_prime
 from ._read import Rejected, array, closed, counted, demand, demand_equal, entries, integer, rational, short, whole
 from ._rules import MODULAR_LIMIT, jacobian_rank
 
 
-class Metric:
-    """M and its derivatives at a point, for the given coordinates of phi."""
+def _changes(frames: Sequence[Frame], work: Work) -> Iterator[Vector]:
+    """The rows of dM along the vector of the frames, each entry times the scales of both coordinates."""
+    gradients = Matrix(enumerate(frame.gradient for frame in frames), work)
+    turned = Matrix(enumerate(frame.change for frame in frames), work)
+    for gradient, change, _ in frames:
+        total = Counter(gradients.times(change))
+        total.update(turned.times(gradient))
+        yield {other: entry for other, entry in total.items() if entry}
 
-    def __init__(self, coordinates: Sequence[Polynomial], point: Point, work: Work) -> None:
-        self.jets = [jet(coordinate, point, work) for coordinate in coordinates]
-        self.jacobian = Matrix(enumerate(found.gradient for found in self.jets), work)
-        second = (
-            ((number, index), jet(slope, point, work, degree(coordinate)).gradient)
-            for number, coordinate in enumerate(coordinates)
-            for index, slope in slopes(coordinate, work).items()
-        )
-        self.hessians, self.work = Matrix(second, work), work
 
-    def changes(self, vector: Vector) -> Iterator[Vector]:
-        """The rows of dM along a vector of ker dphi, each entry times the scales of both coordinates."""
-        demand(not self.jacobian.times(vector), "phi changes along a vector")
-        moved: list[Vector] = [{} for _ in self.jets]
-        for (number, index), entry in self.hessians.times(vector).items():
-            moved[number][index] = entry
-        turned = Matrix(enumerate(moved), self.work)
-        for found, row in zip(self.jets, moved, strict=True):
-            total = Counter(self.jacobian.times(row))
-            total.update(turned.times(found.gradient))
-            yield {other: entry for other, entry in total.items() if entry}
+def _demand_still(form: Form, point: Point, vector: Vector) -> None:
+    demand(not any(image.change for image in form.images(point, vector)), "phi changes along a vector")
 
 
 def _demand_kept(why: str, kept: Iterable[Polynomial], point: Point, vectors: Sequence[Vector], work: Work) -> None:
@@ -64,9 +52,10 @@ def check_inclusion(fields: Sequence[object], witness: object, work: Work) -> st
     found = [_read_vector(entry, size)[0] for entry in array(vectors, "vectors", most=size)]
     directions = found + [_read_rotation(entry, form, point) for entry in array(rotations, "rotations", most=size)]
     _demand_kept("a law changes along a direction", form.written(laws) if directions else (), point, directions, work)
-    metric = Metric(list(form.coordinates()) if found else [], point, work)
-    changes = any(row for vector in found for row in metric.changes(vector))
-    demand(not changes, "the metric changes along a vector")
+    for vector in found:
+        _demand_still(form, point, vector)
+        changes = any(_changes(list(form.frames(None, point, vector)), work))
+        demand(not changes, "the metric changes along a vector")
     demand(point.below % prime != 0, "the prime divides the denominator of the point")
     residues = np.array([c * pow(point.below, -1, prime) % prime for c in point.numbers], dtype=np.int64)
     effort = Work(MODULAR_LIMIT)
@@ -86,10 +75,10 @@ def check_violation(fields: Sequence[object], witness: object, work: Work) -> st
     [sparse] = closed(witness, "the witness", "vector")
     vector, below = _read_vector(sparse, form.parameters)
     _demand_kept("a law changes along a direction", form.written(laws), point, [vector], work)
-    _demand_kept("phi changes along a vector", form.coordinates(), point, [vector], work)
-    metric = Metric(_read_pair(pair, form), point, work)
-    change = next(metric.changes(vector)).get(1, 0)
-    exact = Fraction(change, metric.jets[0].scale * metric.jets[1].scale * below)
+    _demand_still(form, point, vector)
+    left, right = form.frames(entries(pair, "coordinates", 2), point, vector)
+    change = dot(left.gradient, right.change, work) + dot(left.change, right.gradient, work)
+    exact = over(change, [left.scale, right.scale, below], work)
     demand_equal("the derivative of the metric", exact, stated)
     demand(exact != 0, "the derivative of the metric is zero")
     return f"M changes by {short(exact)} along a vector of ker dphi cap ker dh"
@@ -102,22 +91,20 @@ def check_fibre(fields: Sequence[object], witness: object, work: Work) -> str:
     laws = read_laws(written, form)
     closed(witness, "the witness")
     both = [read_point(entry, "the point", form.parameters) for entry in entries(points, "points", 2)]
-    for what, polynomials in (("a coordinate", form.coordinates()), ("a law", form.written(laws))):
-        for polynomial in polynomials:
-            first, second = (jet(polynomial, point, work) for point in both)
-            alike = first.value * second.scale == second.value * first.scale
-            demand(alike, f"{what} has different values at the two points")
-    coordinates, seen = _read_pair(pair, form), list[Fraction]()
+    kept = ([jet(law, point, work) for law in form.written(laws)] for point in both)
+    for what, pairs in (
+        ("coordinate", zip(*(form.images(point, {}) for point in both), strict=True)),
+        ("law", zip(*kept, strict=True)),
+    ):
+        alike = all(first.value * second.scale == second.value * first.scale for first, second in pairs)
+        demand(alike, f"a {what} has different values at the two points")
+    seen: list[Fraction] = []
     for point, number in zip(both, entries(stated, "the metric", 2), strict=True):
-        left, right = (jet(coordinate, point, work) for coordinate in coordinates)
-        seen.append(along(left, right, work))
+        left, right = form.frames(entries(pair, "coordinates", 2), point, {})
+        seen.append(over(dot(left.gradient, right.gradient, work), [left.scale, right.scale], work))
         demand_equal("the metric at a point", seen[-1], number)
     demand(seen[0] != seen[1], "the metric is the same at the two points")
     return f"M is {short(seen[0])} and {short(seen[1])} at two points with the same values of phi and of the laws"
-
-
-def _read_pair(value: object, form: Form) -> list[Polynomial]:
-    return [form.coordinate(key) for key in entries(value, "coordinates", 2)]
 
 
 def _read_vector(value: object, size: int) -> tuple[Vector, int]:

@@ -10,11 +10,27 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, combinations_with_replacement, compress, pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from ._exact import Monomial, Polynomial, Vector, Work, inner, jet, point_at, read_polynomial, slopes
-from ._flow import Chain, Monomials, Program, times
+from ._exact import (
+    Matrix,
+    Monomial,
+    Point,
+    Polynomial,
+    Vector,
+    Work,
+    degree,
+    dot,
+    inner,
+    jet,
+    longest,
+    point_at,
+    read_polynomial,
+    slopes,
+)
+from ._flow import Chain, Monomials, Program, duals, times
 from ._modular import Residues
 from ._read import Rejected, array, choice, closed, demand, integer, integers, opened, variant
 
@@ -26,6 +42,8 @@ DENSE_LIMIT = 20_000
 """Parameters of a model whose points are written out."""
 EDGE_WORK = 5
 """What it costs to walk along one edge."""
+CALL_WORK = 2000
+"""What it costs to multiply matrices, however small."""
 ROW_WORK = 20
 """What it costs to hold a gradient of two entries."""
 
@@ -35,6 +53,22 @@ Path = tuple[int, ...]
 """The parameters of the edges from the source on."""
 Family = Mapping[str, object]
 Law = Family | Polynomial
+
+
+class Image(NamedTuple):
+    """A coordinate of phi at a point, and how it changes along a vector, both times the same positive number."""
+
+    value: int
+    change: int
+    scale: int
+
+
+class Frame(NamedTuple):
+    """The gradient of a coordinate at a point, and how it changes along a vector; both times the same number."""
+
+    gradient: Vector
+    change: Vector
+    scale: int
 
 
 class Form:
@@ -58,6 +92,21 @@ class Form:
 
     def program(self, prime: int) -> Program:
         return Monomials(self.parameters, list(self.coordinates()), prime)
+
+    def images(self, point: Point, vector: Vector) -> Iterator[Image]:
+        for coordinate in self.coordinates():
+            value, gradient, scale = jet(coordinate, point, self.work)
+            yield Image(value, dot(gradient, vector, self.work), scale)
+
+    def frames(self, keys: Sequence[object] | None, point: Point, vector: Vector) -> Iterator[Frame]:
+        """Those of the coordinates with these untrusted keys; of all for None."""
+        for coordinate in self.coordinates() if keys is None else map(self.coordinate, keys):
+            _, gradient, scale = jet(coordinate, point, self.work)
+            hessian = (
+                (index, jet(slope, point, self.work, degree(coordinate)).gradient)
+                for index, slope in (slopes(coordinate, self.work) if vector else {}).items()
+            )
+            yield Frame(gradient, Matrix(hessian, self.work).times(vector), scale)
 
     def check_laws(self, laws: Sequence[Polynomial]) -> None:
         """Rejects unless every gradient flow of every loss of phi conserves the ``laws``: identities over Q."""
@@ -148,6 +197,35 @@ class Linear(Graph):
         if self.zero_sum:
             terms |= {_product(path): -1 for path in self.walks((0, rows), (self.last, column))}
         return Polynomial(terms)
+
+    def _dual(self, point: Point, vector: Vector) -> Residues:
+        """The point and the vector, times its denominator, as Python's integers."""
+        tangent = [vector.get(index, 0) * point.below for index in range(self.parameters)]
+        return np.array([[point.numbers, tangent]], dtype=object)
+
+    def images(self, point: Point, vector: Vector) -> Iterator[Image]:
+        self._pay(point, vector, self.widths[0] * self.parameters)
+        pairs = Chain(self.widths, self.zero_sum, 0).value(self._dual(point, vector), duals(times))[0].T.tolist()
+        return (Image(value, change, point.below**self.last) for value, change in pairs)
+
+    def frames(self, keys: Sequence[object] | None, point: Point, vector: Vector) -> Iterator[Frame]:
+        rows, columns = self.widths[0] - self.zero_sum, self.widths[-1]
+        narrow, start = Chain([*self.widths[:-1], 1], self.zero_sum, 0), self.starts[-2]
+        dual, below = self._dual(point, vector), point.below ** (self.last - 1)
+        for key in range(rows * columns) if keys is None else keys:
+            row, column = divmod(integer(key, "a coordinate", 0, rows * columns - 1), columns)
+            seen = [*range(start), *range(start + column, self.parameters, columns)]
+            self._pay(point, vector, narrow.products)
+            unit = np.array([[[int(i == row) for i in range(rows)]]], dtype=object)
+            gradient, *change = (
+                dict(zip(seen, row, strict=True))
+                for row in narrow.field(dual[:, :, seen], unit, duals(times))[0].tolist()
+            )
+            yield Frame(gradient, change[0] if change else {}, below)  # that of a single layer does not change
+
+    def _pay(self, point: Point, vector: Vector, products: int) -> None:
+        long = longest(vector.values()) + ((self.last + 1) * point.bits >> 6)
+        self.work.spend(CALL_WORK + 3 * products * (1 + long**2 // 8))
 
     def family(self, law: Family) -> Iterable[Polynomial]:
         [name] = closed(law, "the family", "family")

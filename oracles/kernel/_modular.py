@@ -39,6 +39,11 @@ def read_prime(value: object) -> int:
     return prime
 
 
+def modulo(numbers: Residues, prime: int) -> Residues:
+    """Integers modulo a prime, or themselves for 0."""
+    return numbers % prime if prime else numbers
+
+
 def check_fits(rows: int, columns: int) -> None:
     """Rejects an array of so many entries before it is made."""
     demand(rows * columns <= CELLS_LIMIT, "a matrix fills more memory than the kernel is willing to take")

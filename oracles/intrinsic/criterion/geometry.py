@@ -28,8 +28,8 @@ from .setting import PARAMETERS, Setting, law_names
 _WORK = 6 * 10**9
 """Numbers that the rows of dphi may pass through."""
 _CHUNK = 2**21
-_BRACKETS = 400
-"""Parameters up to which brackets are evaluated at a point."""
+_BRACKETS = 6 * 10**8
+"""Multiplications of one evaluation of each bracket up to which they are evaluated at a point."""
 _EXACT_CELLS = 250_000
 """Entries of dphi up to which its exact rank is taken where the modular one is not enough."""
 
@@ -148,9 +148,9 @@ def lie_certificate(geometry: Geometry) -> Certificate | None:
     setting, prime = geometry.setting, prime_for(geometry.point)
     if not setting.all_listed or geometry.law_rank != setting.listed or prime is None:
         return None
-    if setting.parameters > _BRACKETS:
-        return None
     program = setting.form().program(prime)
+    if setting.lie * program.products > _BRACKETS:
+        return None
     at, draw = residue(geometry.point, prime), np.random.default_rng(0)
     found = span(program, program.dimension, at, prime, target=setting.lie, generator=draw)
     claim = {

@@ -9,8 +9,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 3.0
-"""Processor time for one answer: below two on the machine where the limits were set, with room for a slower one."""
+BASELINES = 100
+"""Processor time for one answer, in baselines: 50 for the slowest, thousands for work that is not paid for."""
 MEGABYTES = 1000
 
 ACCEPTED = {"sum of 190,000 variables", "nested sums", "terms of two hundred variables"}
@@ -20,17 +20,17 @@ ACCEPTED = {"sum of 190,000 variables", "nested sums", "terms of two hundred var
 @pytest.fixture(scope="module")
 def answers() -> dict[str, tuple[float, int, str]]:
     script = Path(__file__).with_name("hostile.py")
-    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=600)
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, timeout=1200)
     assert ran.returncode == 0, ran.stderr[-2000:]
     lines = [line.split("\t") for line in ran.stdout.splitlines()]
-    return {name: (float(seconds), int(peak), answer) for name, seconds, peak, answer, _ in lines}
+    return {name: (float(baselines), int(peak), answer) for name, baselines, _, peak, answer in lines}
 
 
 @pytest.mark.parametrize("name", hostile.CASES)
 def test_a_hostile_certificate_is_answered_soon(name: str, answers: dict[str, tuple[float, int, str]]) -> None:
-    seconds, _, answer = answers[name]
+    baselines, _, answer = answers[name]
     assert (answer == "ACCEPTED") == (name in ACCEPTED), answer
-    assert seconds < SECONDS, answer
+    assert baselines < BASELINES, answer
 
 
 def test_memory_stays_bounded(answers: dict[str, tuple[float, int, str]]) -> None:

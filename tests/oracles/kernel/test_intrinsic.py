@@ -11,8 +11,13 @@ from typing import Any
 import campaign
 import pytest
 import truth
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from flowlaw.oracles.intrinsic import initialization, intrinsic
 from flowlaw.oracles.kernel import verify
+from flowlaw.oracles.kernel._exact import point_at
+from flowlaw.oracles.kernel._models import Form, Linear, read_model
 from flowlaw.oracles.models import Model, parse_model
 from flowlaw.oracles.polynomials import Polynomial, Rational
 from flowlaw.oracles.proofs import inclusion, two_points, violation
@@ -376,9 +381,59 @@ def test_rotations_are_the_directions_that_change_neither_phi_nor_the_metric(see
     assert any(vector)
 
 
+@given(
+    spec=st.sampled_from(["1-1", "2-3", "2-1-2", "1-2-2-1", "2-2-3-2", "1-2-1-2-1", "2-2+logits", "3-2-1-2+logits"]),
+    below=st.integers(1, 7),
+    seed=st.integers(0, 2**32),
+)
+@example(spec="1-1", below=1, seed=0)
+def test_products_of_matrices_are_sums_of_paths(spec: str, below: int, seed: int) -> None:
+    """phi, its gradients and their changes along a vector: by matrices of dual numbers, and by coordinates."""
+    draw = random.Random(seed)
+    form = read_model(parse_model(f"linear:{spec}").kernel_form())
+    assert isinstance(form, Linear)
+    point = point_at([draw.choice([0, 1, -(10**20), draw.randint(-9, 9)]) for _ in range(form.parameters)], below)
+    vector = {k: draw.randint(-9, 9) for k in range(form.parameters) if draw.random() < 0.7}
+    for ours, written in zip(form.images(point, vector), Form.images(form, point, vector), strict=True):
+        assert F(ours.value, ours.scale) == F(written.value, written.scale)
+        assert F(ours.change, ours.scale) == F(written.change, written.scale)
+    for keys in (None, [0], [form.program(0).dimension - 1, 0]):
+        frames = zip(form.frames(keys, point, vector), Form.frames(form, keys, point, vector), strict=True)
+        for fast, slow in frames:
+            for left, right in ((fast.gradient, slow.gradient), (fast.change, slow.change)):
+                for k in range(form.parameters):
+                    assert F(left.get(k, 0), fast.scale) == F(right.get(k, 0), slow.scale)
+
+
 # Size
 
 N = 31
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", ["linear:26-26-26-26", "linear:10-10-10-10-10-10-10", "linear:300-2-2-300"])
+def test_a_deep_network_of_many_parameters_is_refuted(spec: str) -> None:
+    """Both kinds of refutation, of coordinates with up to 100,000 terms; then each with one number changed."""
+    model = parse_model(spec)
+    start = initialization(model, "generic")
+    found = intrinsic(model, start)
+    assert found.pair is not None
+    assert found.witness is not None
+    pair, moved = found.pair, found.witness
+    proofs: list[Json] = [
+        two_points(model, None, (pair.first, pair.second), pair.coordinates, pair.metric),
+        violation(model, None, start.point, moved.vector, moved.coordinates, moved.derivative),
+    ]
+    assert all(verify(proof).accepted for proof in proofs)
+    fibre, direction = proofs
+    fibre["claim"]["metric"][0] = str(F(pair.metric[0]) + 1)
+    assert verify(fibre).reason.startswith("the metric at a point is ")
+    fibre["claim"]["points"][1][-1] = str(F(pair.second[-1]) + 1)
+    assert verify(fibre).reason == "a coordinate has different values at the two points"
+    direction["claim"]["derivative"] = str(F(moved.derivative) + 1)
+    assert verify(direction).reason.startswith("the derivative of the metric is ")
+    direction["witness"]["vector"][0][1] = 10**9
+    assert verify(direction).reason in ("a law changes along a direction", "phi changes along a vector")
 
 
 @pytest.mark.slow
