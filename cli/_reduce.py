@@ -41,9 +41,9 @@ def reduce_command(
 ) -> None:
     """The flow of z = phi(theta) from an exact point, without the parameters, held against the full flow.
 
-    Writes reduced.tex, formulas.json, reduced.py (a module to import) and index.html into a folder. Without --init and
-    --at the point is balanced for linear networks and generic for other models. Exit code 0 if both flows agree, 1 if
-    they do not, 3 if no closed form is known or the flows could not be compared.
+    Writes reduced.tex, formulas.json, reduced.py (a module to import), index.html and its plots as SVG files into a
+    folder. Without --init and --at the point is balanced for linear networks and generic for other models. Exit code 0
+    if both flows agree, 1 if they do not, 3 if no closed form is known or the flows could not be compared.
     """
     from ..oracles.errors import BadInput
     from ..oracles.intrinsic import NotClaimed

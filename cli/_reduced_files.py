@@ -1,4 +1,4 @@
-"""The files of ``flowlaw reduce``: an article, a record, a module and a page."""
+"""The files of ``flowlaw reduce``: an article, a record, a module, a page and its pictures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write(found: Reduction, folder: Path, command: str) -> list[Path]:
         "formulas.json": json.dumps(record(found), indent=1) + "\n",
         "reduced.py": module(found),
         "index.html": html(found, command),
-    }
+    } | _pictures(found)
     if (path := _model_file(found.model)) is not None:
         texts["model.toml"] = path.read_text("utf-8")
     try:
@@ -43,6 +43,9 @@ def write(found: Reduction, folder: Path, command: str) -> list[Path]:
         raise BadInput(f"Cannot make the folder {folder}: {error.strerror or error}. Choose another one.") from None
     for name, text in texts.items():
         write_text(folder / name, text)
+    for name in _PICTURES:  # one of an earlier run says nothing about this one
+        if name not in texts:
+            (folder / name).unlink(missing_ok=True)
     return [folder / name for name in texts]
 
 
@@ -124,6 +127,7 @@ def article(found: Reduction) -> str:
         rf"\title{{The reduced flow of {spec}}}",
         r"\author{}\date{}",
         r"\begin{document}",
+        r"\sloppy",
         r"\maketitle",
         rf"\noindent The gradient flow of a loss $f(\phi(\theta))$ moves $z = \phi(\theta)$ of {spec}, from the "
         rf"initialization \texttt{{{_plain(found.start.name)}}}, by",
@@ -234,17 +238,33 @@ def _split(values: Sequence[Rational]) -> str:
     return f'"""\n{body}\n""".split()'
 
 
-def html(found: Reduction, command: str) -> str:
-    """The page."""
+_PICTURES = ("trajectories.svg", "distance.svg")
+
+
+def _plots(found: Reduction) -> dict[str, PlotEvent]:
+    """Both flows and their distance by file name; none where they were not compared."""
     from ..oracles.intrinsic.decisions.show import coordinate_text
     from ..properties._reduced import distances, trajectories
+
+    compared = found.held.comparison
+    if compared is None or found.values is None:
+        return {}
+    names = [coordinate_text(found.model, index) for index in range(len(found.values))]
+    return dict(zip(_PICTURES, map(_event, (trajectories(compared, names), distances(compared))), strict=True))
+
+
+def _pictures(found: Reduction) -> dict[str, str]:
+    """The plots as files of their own."""
+    from ..reports.picture import picture
+
+    return {name: picture(plot) for name, plot in _plots(found).items()}
+
+
+def html(found: Reduction, command: str) -> str:
+    """The page."""
     from ..reports.reduced import ReducedPage, page
 
     held, compared = found.held, found.held.comparison
-    plots: list[Plot] = []
-    if compared is not None and found.values is not None:
-        names = [coordinate_text(found.model, index) for index in range(len(found.values))]
-        plots = [trajectories(compared, names), distances(compared)]
     theorem = _theorem(found.form.theorem)
     return page(
         ReducedPage(
@@ -267,7 +287,7 @@ def html(found: Reduction, command: str) -> str:
             distance=compared.distance if compared else None,
             bound=compared.bound if compared else None,
             order=held.order,
-            plots=[_event(plot) for plot in plots],
+            plots=list(_plots(found).values()),
             command=command,
         )
     )

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ from .conftest import Command
 
 ROOT = Path(__file__).parent.parent.parent
 LOSS = ROOT / "examples" / "reduce-loss.toml"
-FILES = {"reduced.tex", "formulas.json", "reduced.py", "index.html"}
+PICTURES = {"trajectories.svg", "distance.svg"}
+FILES = {"reduced.tex", "formulas.json", "reduced.py", "index.html"} | PICTURES
 ACCEPTANCE = {
     ("linear:2-2-2", "relaxed:1"): "relaxed-balanced",
     ("linear:2-2-2-2", "balanced"): "balanced",
@@ -107,7 +109,10 @@ def test_the_terminal_shows_formulas_values_and_no_number_that_rounding_could_ch
     assert "U U^T: (1*eye(2) + (1*eye(2) + 4*Z*Z.T)**Rational(1, 2))/2" in ran.out
     assert "HOLDS: both flows agree up to time 1:" in ran.out
     assert "falls with order 4 as the steps are halved" in " ".join(ran.out.split())
-    assert "wrote reduced.tex, formulas.json, reduced.py, index.html to flowlaw-reduced" in ran.out
+    assert (
+        "wrote reduced.tex, formulas.json, reduced.py, index.html, trajectories.svg, distance.svg to flowlaw-reduced"
+        in ran.out
+    )
     assert not re.search(r"\d\.\d|e-\d", ran.out)
     assert {path.name for path in (tmp_path / "flowlaw-reduced").iterdir()} == FILES
 
@@ -217,11 +222,13 @@ def test_another_seed_is_another_loss_and_another_point(flowlaw: Command, tmp_pa
 def test_what_cannot_be_compared_is_skipped_and_the_formulas_are_written(
     flowlaw: Command, tmp_path: Path, arguments: list[str], reason: str
 ) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "distance.svg").write_text("of an earlier run")
     ran = flowlaw("reduce", *arguments, "--out", tmp_path / "out")
     assert ran.code == 3
     assert "SKIPPED" in ran.out
     assert reason in " ".join(ran.out.split())
-    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES - PICTURES
     record = json.loads((tmp_path / "out" / "formulas.json").read_text())
     assert record["formulas"]
     assert record["comparison"] is None
@@ -280,6 +287,25 @@ def test_names_from_outside_are_no_markup_and_no_commands(
     assert r"\input" not in article
     assert r"a\textless{}b\textgreater{}''\&\textbackslash{}input\{x\}\$'\_\%" in article
     assert article.isascii()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(which("pdflatex") is None, reason="pdflatex is not installed (Debian: texlive-latex-base)")
+@pytest.mark.parametrize(("model", "start"), ACCEPTANCE)
+def test_the_article_compiles_and_fits_its_page(flowlaw: Command, tmp_path: Path, model: str, start: str) -> None:
+    reduce(flowlaw, model, "--init", start, "--out", tmp_path)
+    ran = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "reduced.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stdout[-2000:]
+    assert "Overfull" not in ran.stdout
+    assert (tmp_path / "reduced.pdf").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(("model", "start"), ACCEPTANCE)

@@ -109,10 +109,14 @@ def _relaxed(found: Chain) -> ClosedForm:
             "(" + ", ".join(_shifted("x", tau) for tau in shifts) + ")",
         ),
         Formula(
+            "the shift of each layer",
+            rf"\tau_l = \mu_1 + \dots + \mu_{{l-1}}, \qquad \tau = ({', '.join(map(_number_tex, shifts))})",
+            f"({', '.join(map(str, shifts))})",
+        ),
+        Formula(
             "the flow in the SVD basis Z = A diag(s_i) B^T, with g = A^T G B",
             r"(A^\top Z' B)_{ij} = -K_{ij}\, g_{ij}, \qquad K_{ij} = \frac{s_i^2 - s_j^2}{x_i - x_j} = "
-            r"\sum_{k=1}^{L} \prod_{l<k} (x_i - \tau_l) \prod_{l>k} (x_j - \tau_l), \qquad "
-            r"\tau_l = \mu_1 + \dots + \mu_{l-1}",
+            r"\sum_{k=1}^{L} \prod_{l<k} (x_i - \tau_l) \prod_{l>k} (x_j - \tau_l)",
             " + ".join("*".join(term) for term in terms),
         ),
     ]
