@@ -19,3 +19,4 @@ from ._paths import PathLifting as PathLifting
 from ._polynomial_map import Mask as Mask
 from ._polynomial_map import PolynomialMap as PolynomialMap
 from ._polynomial_map import Recipe as Recipe
+from ._symmetric import Symmetric as Symmetric

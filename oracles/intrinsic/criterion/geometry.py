@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -140,28 +141,29 @@ def jacobian_rows(setting: Setting, point: Residues, prime: int) -> Residues:
 
 
 def lie_certificate(geometry: Geometry) -> Certificate | None:
-    """A proof that ``dim Lie(W)`` at the point is the generic one and that the listed laws have full rank there.
+    """A proof that ``dim Lie(W)`` at the point is the generic one; None where that was not found.
 
     It is the claim ``complete``, by brackets at a whole point with the residues of this one: modular ranks depend on
-    residues alone, and they bound the ranks at this point from below as well. None where that was not found.
+    residues alone, and they bound the ranks at this point from below as well. With laws that are all listed, they have
+    full rank at the point too; without, W fills an involutive family of fields.
     """
     setting, prime = geometry.setting, prime_for(geometry.point)
-    if not setting.all_listed or geometry.law_rank != setting.listed or prime is None:
+    if setting.complete is None or prime is None:
+        return None
+    claim, witness = (cast("dict[str, object]", setting.complete[part]) for part in ("claim", "witness"))
+    if setting.all_listed and geometry.law_rank == setting.listed:
+        claim = {**claim, "laws": law_names(setting.model, setting.laws)}
+        family: dict[str, object] = {"rule": "dense"}
+    elif witness["rule"] == "involutive":
+        family = {name: witness[name] for name in ("rule", "basis", "fields", "brackets")}
+    else:
         return None
     program = setting.form().program(prime)
     if setting.lie * program.products > _BRACKETS:
         return None
     at, draw = residue(geometry.point, prime), np.random.default_rng(0)
     found = span(program, program.dimension, at, prime, target=setting.lie, generator=draw)
-    claim = {
-        "kind": "complete",
-        "model": setting.model.kernel_form(),
-        "laws": law_names(setting.model, setting.laws),
-        "parameters": setting.parameters,
-        "independent_laws": setting.parameters - setting.lie,
-        "lie_dimension": setting.lie,
-    }
-    proof = certificate(claim, {"rule": "dense", "prime": prime, "point": at.tolist(), **found.fields()})
+    proof = certificate(claim, {**family, "prime": prime, "point": at.tolist(), **found.fields()})
     return proof if len(found.rows) == setting.lie and verify(proof).accepted else None
 
 

@@ -15,7 +15,7 @@ from ...kernel._rules import law_gradients
 from ...lie import balance_rank, find_completeness
 from ...lie._complete import _scalar_blocks  # pyright: ignore[reportPrivateUsage]
 from ...lie._residues import pivots
-from ...models import DeepLinear, Model, PathLifting, known_laws
+from ...models import DeepLinear, Model, PathLifting, PolynomialMap, Symmetric, known_laws
 from ...polynomials import Polynomial
 from .residues import PRIMES, Residues
 
@@ -135,6 +135,10 @@ def _by_search(model: Model, seed: int) -> Setting:
     rows = _law_rows(read_model(dict(model.kernel_form())), law_names(model, tuple(laws)), point, prime)
     listed = len(pivots(rows, prime)[0]) if len(rows) else 0
     upper = min(len(model.coordinates()), found.lie_dimension if found.complete else model.parameters)
+    recipe = model.polynomials if isinstance(model, PolynomialMap) else None
+    if isinstance(recipe, Symmetric) and recipe.r <= recipe.n:
+        # dphi vanishes on U R, R skew, and U R = 0 for R = 0 alone where U has full rank
+        upper = min(upper, model.parameters - recipe.r * (recipe.r - 1) // 2)
     return Setting(
         model=model,
         laws=tuple(laws),

@@ -86,6 +86,17 @@ def recoverability(evidence: Evidence) -> Answer:
                 "A3.recoverability-criterion",
                 proofs,
             )
+    if setting.jacobian_exact and geometry.jacobian_rank == setting.jacobian < setting.lie:
+        brackets = lie_certificate(geometry)
+        if brackets is not None:
+            return Answer(
+                "REFUTED",
+                f"dim Lie(W) is {setting.lie} at this point and rank dphi {setting.jacobian} near it: inside the orbit "
+                f"of Lie(W) phi is constant on a manifold of dimension {setting.lie - setting.jacobian}, and so is "
+                "every law, polynomial or not",
+                "A3.recoverability-criterion",
+                (brackets,),
+            )
     proofs = evidence.accepted(same_values(evidence))
     if proofs:
         return Answer(

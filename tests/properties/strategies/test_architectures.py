@@ -75,8 +75,9 @@ def test_graphs_are_mostly_not_layered() -> None:
 
 
 def test_architectures_shrink_to_the_simplest() -> None:
-    assert find(fs.linear_models(), lambda _: True).spec == "linear:1-1-1"
-    assert find(fs.relu_models(), lambda _: True).spec == "relu:1-1-1"
-    smallest = find(fs.dags(), lambda _: True)  # one path, or with a skip beside it
+    fixed = settings(derandomize=True, database=None, deadline=None)  # shrinking depends on where it starts
+    assert find(fs.linear_models(), lambda _: True, settings=fixed).spec == "linear:1-1-1"
+    assert find(fs.relu_models(), lambda _: True, settings=fixed).spec == "relu:1-1-1"
+    smallest = find(fs.dags(), lambda _: True, settings=fixed)  # one path, or with a skip beside it
     assert (smallest.hidden, smallest.parameters <= 3) == (1, True)
-    assert find(fs.relu_models(), lambda model: "skip" in model.spec).spec == "relu:1-1-1+skip0:2"
+    assert find(fs.relu_models(), lambda model: "skip" in model.spec, settings=fixed).spec == "relu:1-1-1+skip0:2"

@@ -11,6 +11,8 @@ import pytest
 from flowlaw.oracles.intrinsic import Initialization, Intrinsic, Local, classify_model, initialization, intrinsic
 from flowlaw.oracles.intrinsic.criterion import geometry
 from flowlaw.oracles.intrinsic.linear.classification import representative
+from flowlaw.oracles.intrinsic.linear.matrices import inverse
+from flowlaw.oracles.intrinsic.linear.matrices import product as product_of
 from flowlaw.oracles.kernel import verify
 from flowlaw.oracles.models import DeepLinear, Model, known_laws, parse_model
 from flowlaw.oracles.polynomials import Rational
@@ -83,7 +85,10 @@ def check_pair(found: Intrinsic) -> None:
         ("conv:3-2-2+stride2", "generic", "PPPP"),
         ("monomial:3", "generic", "PPPP"),
         ("symmetric:2-2", "generic", "RPPR"),  # M is linear in phi
-        ("symmetric:2-3", "generic", "UPPR"),
+        ("symmetric:2-3", "generic", "RPPR"),  # its laws are rational: brackets fill the orbit, phi does not
+        ("symmetric:3-5", "generic", "RPPR"),
+        ("symmetric:3-2", "generic", "RPPR"),
+        ("symmetric:4-1", "generic", "PPPP"),
         ("homogeneous:2-3-2+degree2", "generic", "RRRR"),
     ],
 )
@@ -220,6 +225,24 @@ def test_a_direction_that_changes_m_refutes_nothing_where_the_rank_falls(spec: s
     assert found.geometry.constant is False
     assert verdicts(found) == "UUUR"
     assert "larger at points near by" in found.metric.reason
+
+
+def test_a_symmetric_factor_is_not_recovered_from_phi_and_its_row_space() -> None:
+    """All laws of symmetric:2-3 are functions of the row space; the verdict shows no second point, this test does."""
+    model = parse_model("symmetric:2-3")
+    start = initialization(model, "generic")
+    U = [list(start.point[:3]), list(start.point[3:])]
+    S = [[sum(x * y for x, y in zip(a, b, strict=True)) for b in U] for a in U]
+    # B = (I - A S^-1)^-1 (I + A S^-1), A skew, keeps S = B S B^T
+    below = S[0][0] * S[1][1] - S[0][1] ** 2
+    skew = [[F(-S[1][0], below), F(S[0][0], below)], [F(-S[1][1], below), F(S[0][1], below)]]
+    plus, minus = ([[F(i == j) + sign * skew[i][j] for j in range(2)] for i in range(2)] for sign in (1, -1))
+    B = product_of(inverse(minus), plus)
+    other = [value for row in product_of(B, U) for value in row]
+    assert other != list(start.point)
+    assert all(f.evaluate(other) == f.evaluate(start.point) for f in model.coordinates())
+    assert verdicts(intrinsic(model, start.point)) == "RPPR"
+    assert verdicts(intrinsic(model, [1, 1, 1, 2, 2, 2]))[0] == "U"  # of rank 1: nothing is known near it
 
 
 def test_a_dead_neuron_is_found_among_living_ones() -> None:

@@ -68,7 +68,8 @@ def test_the_scalar_chain_takes_the_largest_root_and_has_k_49() -> None:
     squares = sp.sympify(form.formulas[2].sympy, locals={"x": x})
     assert [value.subs(x, 9) for value in squares] == [9, 4, 1]
     assert [value.subs(x, 2) for value in squares] == [2, -3, -6]
-    kernel = sp.sympify(form.formulas[3].sympy)
+    assert sp.sympify(form.formulas[3].sympy) == (0, 5, 8)
+    kernel = sp.sympify(form.formulas[4].sympy)
     assert kernel.subs({"x_i": 9, "x_j": 9}) == 49
 
 
@@ -76,7 +77,7 @@ def test_the_kernel_is_the_divided_difference_that_the_tex_states() -> None:
     made = relaxed_point(DeepLinear((3, 2, 2, 2, 3)), seed=4)
     form = closed_form(made.model, made.point)
     xi, xj = sp.symbols("x_i x_j")
-    kernel = sp.sympify(form.formulas[3].sympy, locals={"x_i": xi, "x_j": xj})
+    kernel = sp.sympify(form.formulas[4].sympy, locals={"x_i": xi, "x_j": xj})
 
     def product(x: Any) -> Any:
         return sp.prod([x - sp.Rational(F(tau).numerator, F(tau).denominator) for tau in made.shifts])
