@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from ..oracles.intrinsic import Initialization
     from ..oracles.models import Model
-    from ._reduction import Reduction
+    from ..properties.reduction import Reduction
 
 _FORMULAS = 12
 """Formulas that are printed; the files have all of them."""
@@ -48,16 +49,18 @@ def reduce_command(
     from ..oracles.errors import BadInput
     from ..oracles.intrinsic import NotClaimed
     from ..oracles.models import parse_model
+    from ..properties.reduction import reduce_flow
+    from ._losses import read_loss, read_time
     from ._reduced_files import record, write
-    from ._reduction import read_time, reduce_flow
 
     if path is not None and name is not None:
         raise BadInput("--at and --init both name a point. Give one of them.")
     time = None if duration is None else read_time(duration)
     model = parse_model(spec)
     start = _start(model, path, name, seed)
+    goal = None if loss is None else partial(read_loss, loss, model.spec)
     try:
-        found = reduce_flow(model, start, seed=seed, time=time, path=loss)
+        found = reduce_flow(model, start, goal=goal, seed=seed, time=time)
     except NotClaimed as refusal:
         _refuse(model, start, str(refusal), as_json)
         raise SystemExit(3) from None

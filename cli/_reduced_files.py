@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from ..oracles.models import Model
     from ..oracles.polynomials import Rational
     from ..properties import Plot, Theorem
+    from ..properties.reduction import Reduction
     from ..reports.events import Plot as PlotEvent
-    from ._reduction import Reduction
 
 _NUMBERS = 48
 """Entries of a point up to which it is printed."""

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
 
-    from ..oracles.models import Model
     from ..oracles.polynomials import Rational
 
 
@@ -28,6 +27,7 @@ def both_flows(spec: str, init: str, says: str, *, time: float = 0.25) -> Simula
 
     def run(profile: Profile) -> SimulationResult:
         from ..oracles.intrinsic import initialization
+        from ..oracles.intrinsic.decisions.show import coordinate_text
         from ..oracles.models import known_laws, parse_model
         from ..simulations import Loss
         from ..simulations.reduced import compare, reduced_flow
@@ -38,20 +38,12 @@ def both_flows(spec: str, init: str, says: str, *, time: float = 0.25) -> Simula
         point = initialization(model, init).point
         loss = Loss.squared(_targets([phi.evaluate(point) for phi in model.coordinates()]))
         comparison = compare(model, point, reduced_flow(model, point), loss, time=time, halvings=3 + profile.effort)
+        names = [coordinate_text(model, index) for index in range(len(comparison.full[0]))]
         laws = (law for family in known_laws(model) for law in family.polynomials())
-        found = side_by_side(comparison, names(model), next(laws, None), f"{spec} at {init}")
+        found = side_by_side(comparison, names, next(laws, None), f"{spec} at {init}")
         return replace(found, table=kernels_table([Place(spec, _exact(point))]))
 
     return Simulation("both-flows", says, run)
-
-
-def names(model: Model) -> list[str]:
-    """Of the coordinates of z: by row and column for products of matrices, else by number."""
-    from ..oracles.models import DeepLinear
-
-    if isinstance(model, DeepLinear) and not model.logits:
-        return [f"z[{i + 1},{j + 1}]" for i in range(model.widths[0]) for j in range(model.widths[-1])]
-    return [f"z{i + 1}" for i in range(len(model.coordinates()))]
 
 
 def _targets(start: Sequence[Rational]) -> list[Rational]:

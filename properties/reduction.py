@@ -1,16 +1,17 @@
-"""What ``flowlaw reduce`` computes: the closed form at a point, a loss, and both flows held against each other."""
+"""The closed form at a point, a loss, and the flow that it gives held against the flow of all parameters.
+
+``flowlaw reduce`` writes what ``reduce_flow`` finds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from ..oracles.errors import BadInput, TooLarge
-from ..oracles.text import shown, suggestion
 
 if TYPE_CHECKING:
     from ..oracles.intrinsic import ClosedForm, Initialization
@@ -24,7 +25,7 @@ TERMS = 20_000
 COORDINATES = 1_000
 """The largest number of coordinates for this: a loss may couple all of them."""
 LONGEST, SHORTEST = Fraction(10_000), Fraction(1, 2**40)
-"""Of the times that --time takes."""
+"""Of the times for which flows are followed."""
 _STEPS = (16, 64, 256, 1024)
 """Steps of the coarsest grid, tried in turn until halving them shows the order of the method."""
 _TRIES = 12
@@ -72,13 +73,25 @@ class Reduction:
 
 
 def reduce_flow(
-    model: Model, start: Initialization, *, seed: int, time: Fraction | None, path: Path | None
+    model: Model,
+    start: Initialization,
+    *,
+    goal: Callable[[int], Goal] | None = None,
+    seed: int = 0,
+    time: Fraction | None = None,
 ) -> Reduction:
     """The closed form at ``start``, and its comparison with the full flow.
 
+    Args:
+        model: any model with a closed form.
+        start: D rationals with a name.
+        goal: makes the loss for d coordinates; by default a squared loss with a random target near the signs of z.
+        seed: of the default loss.
+        time: for how long both are followed, from ``SHORTEST`` to ``LONGEST``; by default as long as they can be.
+
     Raises:
         NotClaimed: no closed form covers the point.
-        BadInput: the file of the loss is refused.
+        BadInput: from ``goal``.
     """
     from ..oracles.intrinsic import closed_form
 
@@ -87,9 +100,9 @@ def reduce_flow(
         values = _values(model, start.point)
     except TooLarge as error:
         return Reduction(model, start, form, None, None, Held("SKIPPED", str(error)))
-    goal = _drawn(values, seed) if path is None else read_loss(path, model.spec, len(values))
-    held = _held(model, start.point, values, goal.loss, time)
-    return Reduction(model, start, form, values, goal if held.time is not None else None, held)
+    chosen = _drawn(values, seed) if goal is None else goal(len(values))
+    held = _held(model, start.point, values, chosen.loss, time)
+    return Reduction(model, start, form, values, chosen if held.time is not None else None, held)
 
 
 def _values(model: Model, point: Sequence[Rational]) -> tuple[Rational, ...]:
@@ -116,85 +129,6 @@ def _drawn(values: Sequence[Rational], seed: int) -> Goal:
         size, sign = draw.choice(_TARGETS), draw.choice((-1, 1))
         target.append(size * (sign if not value else 1 if value > 0 else -1))
     return Goal(Loss.squared(target), f"|z - y|^2/2 with y = {listed(target)}, drawn with seed {seed}")
-
-
-def read_loss(path: Path, spec: str, size: int) -> Goal:
-    """A loss from a TOML file: ``target``, or ``slope`` and perhaps ``curvature`` (docs/reduce.md).
-
-    Raises:
-        BadInput: the file cannot be read, or holds something else; the message names it.
-    """
-    from ..oracles.toml import load, rational
-    from ..simulations import Loss
-
-    table = load(str(path), "the loss", 'Give a TOML file such as target = [1, "1/2"].')
-    where, keys = str(path), ("target", "slope", "curvature")
-    for key in table:
-        if key not in keys:
-            raise BadInput(
-                f"{shown(where)}: a loss has no {shown(key)}.{suggestion(key, keys)} It has {', '.join(keys)}."
-            )
-    if ("target" in table) == ("slope" in table) or ("curvature" in table and "target" in table):
-        raise BadInput(f"{shown(where)}: give either target alone, or slope and perhaps curvature.")
-
-    def numbers(key: str) -> list[Rational]:
-        entries = table[key]
-        if not isinstance(entries, list) or len(cast(list[object], entries)) != size:
-            found = f"has {len(cast(list[object], entries))} entries" if isinstance(entries, list) else "is no list"
-            raise BadInput(
-                f"{shown(where)}: {key} {found}, and {spec} has {size} coordinates. Give one number for each."
-            )
-        return [rational(entry, where, key) for entry in cast(list[object], entries)]
-
-    if "target" in table:
-        target = numbers("target")
-        return Goal(Loss.squared(target), f"|z - y|^2/2 with y = {listed(target)}, from {path}")
-    slope = numbers("slope")
-    entries = _curvature(table.get("curvature", []), where, size)
-    says = f"<c, z>{' + z^T A z/2' if entries else ''} with c = {listed(slope)}"
-    return Goal(Loss(tuple(slope), tuple(entries)), f"{says}{' and A' if entries else ''} from {path}")
-
-
-def _curvature(value: object, where: str, size: int) -> list[tuple[int, int, Rational]]:
-    """Entries ``[i, j, value]``, counted from 1, each pair once; (j, i) has the value of (i, j)."""
-    from ..oracles.toml import rational
-
-    if not isinstance(value, list):
-        raise BadInput(f'{shown(where)}: curvature must be a list of entries such as [1, 2, "1/2"].')
-    found: dict[tuple[int, int], Rational] = {}
-    for entry in cast(list[object], value):
-        quoted = shown(repr(entry))
-        parts = cast(list[object], entry) if isinstance(entry, list) else []
-        places = [part for part in parts[:2] if isinstance(part, int) and not isinstance(part, bool)]
-        if len(parts) != 3 or len(places) != 2 or not all(1 <= place <= size for place in places):
-            raise BadInput(
-                f"{shown(where)}: curvature cannot hold {quoted}. Write [i, j, value] with i and j from 1 to {size}."
-            )
-        i, j = sorted(place - 1 for place in places)
-        if (i, j) in found:
-            raise BadInput(
-                f"{shown(where)}: curvature has the pair ({i + 1}, {j + 1}) twice. Give each pair once: A is symmetric."
-            )
-        found[i, j] = rational(parts[2], where, "curvature")
-    mirrored = {(j, i): a for (i, j), a in found.items()} | found
-    return [(i, j, a) for (i, j), a in sorted(mirrored.items()) if a]
-
-
-def read_time(text: str) -> Fraction:
-    """A positive rational number within bounds.
-
-    Raises:
-        BadInput: anything else.
-    """
-    try:
-        if len(text) > 60 or "_" in text or "e" in text.lower() or not text.isascii():
-            raise ValueError
-        time = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise BadInput(f"--time {shown(text)} is not a rational number. Write 2, 1/2 or 0.5.") from None
-    if not SHORTEST <= time <= LONGEST:
-        raise BadInput(f"--time {shown(text)} is not between {SHORTEST} and {LONGEST}. Choose a time in between.")
-    return time
 
 
 def _held(
