@@ -13,7 +13,7 @@ from .errors import BadInput, TooLarge
 from .kernel._exact import Polynomial, read_polynomial
 from .kernel._models import DENSE_LIMIT, Form, Law, read_model
 from .kernel._modular import Residues, rank
-from .kernel._read import Rejected
+from .kernel._read import Node, Rejected
 from .kernel._rules import law_gradients
 from .lie import Completeness
 from .lie._flows import jacobian, span
@@ -59,7 +59,7 @@ def local_ranks(model: Model, point: Sequence[Rational], completeness: Completen
         raise BadInput(f"A denominator of the point is a multiple of {PRIME}. Change it by a little.") from None
     claim = cast("dict[str, list[dict[str, object]]]", completeness.certificate["claim"])
     laws: list[Law] = [
-        law if "family" in law else read_polynomial(law["polynomial"], "a law", form.parameters, most_terms=10**6)
+        law if "family" in law else read_polynomial(Node(law["polynomial"], "a law"), form.parameters)
         for law in claim["laws"]
     ]
     none = np.zeros((0, form.parameters), dtype=np.int64)

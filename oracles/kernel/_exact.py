@@ -7,24 +7,27 @@ costs what its operands promise, and ``Work`` runs out before memory or patience
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import lcm, prod
 from typing import Generic, NamedTuple, TypeVar
 
-from ._read import Rational, Rejected, array, demand, entries, integers, rational, rationals, whole
+from ._read import Node, Rational, Rejected, demand, whole
 
 Monomial = tuple[tuple[int, int], ...]
 Vector = dict[int, int]
 """Whole entries by number; those left out are zero."""
-Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+Slope = TypeVar("Slope")
 EXACT_LIMIT = 15 * 10**6
 """Steps of exact arithmetic in one certificate, of about a tenth of a microsecond each."""
-PAIR_WORK = 30
-"""What it costs to look at two polynomials, however short."""
+LOOK_WORK = 30
+"""What it costs to look at one thing, however short: a node, a pair of polynomials, a short vector."""
 JET_WORK = 50
 """What it costs to look at one polynomial at a point."""
+TERMS_LIMIT = 2_000_000
+"""Terms of a polynomial that is written out."""
 
 
 class Work:
@@ -39,6 +42,22 @@ class Work:
             raise Rejected("the certificate asks for more work than the kernel is willing to do")
 
 
+class Point:
+    """A rational point: whole numbers, the positive one that they are to be divided by, and the bits of the longest."""
+
+    def __init__(self, numbers: Sequence[int], below: int = 1) -> None:
+        self.numbers, self.below = numbers, below
+        self.bits = max(map(int.bit_length, [*numbers, below]))
+
+
+class Jet(NamedTuple, Generic[Value, Slope]):
+    """A quantity at a point, and its gradient or its derivative along a vector; both times the same positive number."""
+
+    value: Value
+    slope: Slope
+    scale: int
+
+
 class Polynomial(NamedTuple):
     """Terms with whole coefficients that are not zero, and the positive number that they are to be divided by."""
 
@@ -49,44 +68,69 @@ class Polynomial(NamedTuple):
         """The constant term."""
         return Fraction(self.terms.get((), 0), self.below)
 
+    def degree(self) -> int:
+        return max((sum(exponent for _, exponent in monomial) for monomial in self.terms), default=0)
 
-class Point(NamedTuple):
-    """A rational point: whole numbers, the positive one that they are to be divided by, and the bits of the longest."""
+    def slopes(self, work: Work, among: Collection[int] | None = None) -> Gradient:
+        """The gradient, or its entries for the variables ``among`` these."""
+        parts: dict[int, dict[Monomial, int]] = {}
+        for monomial, c in self.terms.items():
+            work.spend(5 + 5 * len(monomial))
+            for position, (index, exponent) in enumerate(monomial):
+                if among is None or index in among:
+                    work.spend(20 + len(monomial) + words(c))
+                    rest = ((index, exponent - 1),) if exponent > 1 else ()
+                    lowered = monomial[:position] + rest + monomial[position + 1 :]
+                    parts.setdefault(index, {})[lowered] = c * exponent
+        return {index: Polynomial(terms, self.below) for index, terms in parts.items()}
 
-    numbers: Sequence[int]
-    below: int
-    bits: int
+    def along(self, vector: Vector, work: Work) -> Polynomial:
+        """The derivative along a vector."""
+        slopes = self.slopes(work, vector).items() if vector else ()
+        return combine([(slope, number(vector[index])) for index, slope in slopes], work)
+
+    def jet(self, point: Point, work: Work, power: int | None = None) -> Jet[int, Vector]:
+        """Value and gradient at a point, times the denominator of the point to the degree, or to a higher power."""
+        numbers, below = point.numbers, point.below
+        most = self.degree() if power is None else power
+        long = longest(self.terms.values()) + ((most + 1) * point.bits >> 6)
+        work.spend(JET_WORK + long**2 // 8)
+        value, gradient = 0, dict[int, int]()
+        for monomial, c in self.terms.items():
+            work.spend(8 + 2 * len(monomial) ** 2 + len(monomial) * long**2 // 8)
+            if below > 1:
+                c *= below ** (most - sum(exponent for _, exponent in monomial))
+            powers = [numbers[index] ** exponent for index, exponent in monomial]
+            value += c * prod(powers)
+            c *= below
+            for position, (index, exponent) in enumerate(monomial):
+                others = powers[:position] + powers[position + 1 :]
+                slope = c * exponent * numbers[index] ** (exponent - 1) * prod(others)
+                gradient[index] = gradient.get(index, 0) + slope
+        return Jet(value, gradient, self.below * below**most)
 
 
-class Jet(NamedTuple):
-    """The value and the gradient of a polynomial at a point, all times the same positive number."""
+class Matrix:
+    """A sparse matrix of whole numbers, kept by columns."""
 
-    value: int
-    gradient: Vector
-    scale: int
-
-
-class Matrix(Generic[Key]):
-    """A sparse matrix of whole numbers, kept by columns; its rows have names."""
-
-    def __init__(self, rows: Iterable[tuple[Key, Vector]], work: Work) -> None:
-        self.columns: dict[int, list[tuple[Key, int]]] = {}
+    def __init__(self, rows: Iterable[Vector], work: Work) -> None:
+        self.columns: dict[int, list[tuple[int, int]]] = {}
         self.longest, self.work = 1, work
-        for name, row in rows:
+        for number, row in enumerate(rows):
             self.longest = max(self.longest, longest(row.values()))
             for column, entry in row.items():
-                self.columns.setdefault(column, []).append((name, entry))
+                self.columns.setdefault(column, []).append((number, entry))
 
-    def times(self, vector: Vector) -> dict[Key, int]:
+    def times(self, vector: Vector) -> Vector:
         """The entries of the product that are not zero."""
         each = self.longest * longest(vector.values())
-        out: dict[Key, int] = {}
+        out: Vector = {}
         for column, weight in vector.items():
             listed = self.columns.get(column, ())
             self.work.spend(2 + each * len(listed))
-            for name, entry in listed:
-                out[name] = out.get(name, 0) + weight * entry
-        return {name: entry for name, entry in out.items() if entry}
+            for number, entry in listed:
+                out[number] = out.get(number, 0) + weight * entry
+        return {number: entry for number, entry in out.items() if entry}
 
 
 Gradient = dict[int, Polynomial]
@@ -129,7 +173,7 @@ def combine(pairs: Sequence[tuple[Polynomial, Polynomial]], work: Work) -> Polyn
     total: dict[Monomial, int] = {}
     for left, right in pairs:
         factor = below // (left.below * right.below)
-        work.spend(PAIR_WORK + (size(left.terms) + words(factor) * len(left.terms)) * size(right.terms))
+        work.spend(LOOK_WORK + (size(left.terms) + words(factor) * len(left.terms)) * size(right.terms))
         for first, a in left.terms.items():
             scaled = a * factor
             for second, b in right.terms.items():
@@ -149,64 +193,15 @@ def _times(left: Monomial, right: Monomial) -> Monomial:
     return tuple(sorted(exponents.items()))
 
 
-def product(factors: Iterable[Polynomial], work: Work) -> Polynomial:
-    total = ONE
-    for factor in factors:
-        total = combine([(total, factor)], work)
-    return total
-
-
-def equal(left: Polynomial, right: Polynomial, work: Work) -> bool:
-    return not combine([(left, ONE), (right, MINUS_ONE)], work).terms
-
-
-def slopes(polynomial: Polynomial, work: Work, among: Collection[int] | None = None) -> Gradient:
-    """The gradient of a polynomial, or its entries for the variables ``among`` these."""
-    parts: dict[int, dict[Monomial, int]] = {}
-    for monomial, c in polynomial.terms.items():
-        work.spend(5 + 5 * len(monomial))
-        for position, (index, exponent) in enumerate(monomial):
-            if among is None or index in among:
-                work.spend(20 + len(monomial) + words(c))
-                rest = ((index, exponent - 1),) if exponent > 1 else ()
-                lowered = monomial[:position] + rest + monomial[position + 1 :]
-                parts.setdefault(index, {})[lowered] = c * exponent
-    return {index: Polynomial(terms, polynomial.below) for index, terms in parts.items()}
-
-
 def inner(left: Gradient, right: Gradient, work: Work) -> Polynomial:
     """The inner product of two gradients."""
     work.spend(10 + min(len(left), len(right)))
     return combine([(left[index], right[index]) for index in left.keys() & right.keys()], work)
 
 
-def degree(polynomial: Polynomial) -> int:
-    return max((sum(exponent for _, exponent in monomial) for monomial in polynomial.terms), default=0)
-
-
-def jet(polynomial: Polynomial, point: Point, work: Work, power: int | None = None) -> Jet:
-    """The value and the gradient at a point, times the denominator of the point to the degree, or to a higher power."""
-    numbers, below, bits = point
-    most = degree(polynomial) if power is None else power
-    long = longest(polynomial.terms.values()) + ((most + 1) * bits >> 6)
-    work.spend(JET_WORK + long**2 // 8)
-    value, gradient = 0, dict[int, int]()
-    for monomial, c in polynomial.terms.items():
-        work.spend(8 + 2 * len(monomial) ** 2 + len(monomial) * long**2 // 8)
-        if below > 1:
-            c *= below ** (most - sum(exponent for _, exponent in monomial))
-        powers = [numbers[index] ** exponent for index, exponent in monomial]
-        value += c * prod(powers)
-        c *= below
-        for position, (index, exponent) in enumerate(monomial):
-            slope = c * exponent * numbers[index] ** (exponent - 1) * prod(powers[:position] + powers[position + 1 :])
-            gradient[index] = gradient.get(index, 0) + slope
-    return Jet(value, gradient, polynomial.below * below**most)
-
-
 def dot(left: Vector, right: Vector, work: Work) -> int:
     """The inner product of two vectors."""
-    return Matrix([(0, left)], work).times(right).get(0, 0)
+    return Matrix([left], work).times(right).get(0, 0)
 
 
 def over(numerator: int, scales: Sequence[int], work: Work) -> Fraction:
@@ -215,29 +210,21 @@ def over(numerator: int, scales: Sequence[int], work: Work) -> Fraction:
     return Fraction(numerator, prod(scales))
 
 
-def point_at(numbers: Sequence[int], below: int = 1) -> Point:
-    return Point(numbers, below, max(map(int.bit_length, [*numbers, below])))
-
-
-def read_point(value: object, what: str, size: int) -> Point:
+def read_point(value: Node, size: int) -> Point:
     """A list of ``size`` rationals."""
-    return point_at(*whole(rationals(value, what, size)))
+    return Point(*whole(entry.rational() for entry in value.entries(size)))
 
 
-def read_polynomial(value: object, what: str, variables: int, most_terms: int, most_degree: int = 200) -> Polynomial:
+def read_polynomial(value: Node, variables: int, most_terms: int = TERMS_LIMIT, most_degree: int = 200) -> Polynomial:
     """A list of ``[coefficient, [[variable, exponent], ...]]`` with sorted variables and distinct monomials."""
     terms: dict[Monomial, Rational] = {}
-    for entry in array(value, what, most=most_terms):
-        written, listed = entries(entry, f"a term of {what}", 2)
-        powers = [integers(power, f"a power in {what}", 2, 0, 10**9) for power in array(listed, "a monomial", most=200)]
-        if any(left >= right for left, right in pairwise([-1, *(index for index, _ in powers), variables])):
-            raise Rejected(f"a monomial of {what} does not list variables below {variables} in increasing order")
-        if any(exponent < 1 for _, exponent in powers) or sum(exponent for _, exponent in powers) > most_degree:
-            raise Rejected(f"a monomial of {what} has an exponent below 1 or a degree above {most_degree}")
-        monomial = tuple((index, exponent) for index, exponent in powers)
-        if monomial in terms:
-            raise Rejected(f"a monomial occurs twice in {what}")
-        terms[monomial] = rational(written, f"a coefficient of {what}")
+    for coefficient, powers in value.tuples(2, 0, most_terms):
+        pairs = powers.tuples(2, 0, most_degree)
+        monomial = tuple((v.integer(0, variables - 1), e.integer(1, most_degree)) for v, e in pairs)
+        increasing = all(left[0] < right[0] for left, right in pairwise(monomial))
+        if not increasing or monomial in terms or sum(exponent for _, exponent in monomial) > most_degree:
+            powers.reject(f"repeats a monomial, has variables out of order or a degree above {most_degree}")
+        terms[monomial] = coefficient.rational()
     coefficients, below = whole(terms.values())
-    demand(all(coefficients), f"{what} has a zero coefficient")
+    demand(all(coefficients), "a coefficient of a polynomial is zero")
     return Polynomial(dict(zip(terms, coefficients, strict=True)), below)

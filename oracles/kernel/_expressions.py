@@ -2,66 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import reduce
 
-from ._exact import ONE, Polynomial, Work, combine, equal, number, product, variable
-from ._read import array, choice, closed, counted, demand, demand_equal, entries, integer, opened, rational, rationals
+from ._exact import LOOK_WORK, MINUS_ONE, ONE, Polynomial, Work, combine, number, variable
+from ._read import Node, counted, demand, demand_equal
 
 VARIABLES_LIMIT = 100_000
 DEPTH_LIMIT = 200
 """Nesting of an expression."""
 NODES_LIMIT = 200_000
 """Entries of one sum or product."""
-NODE_WORK = 30
-"""What it costs to look at a node of an expression."""
 
 
-def check_identity(fields: Sequence[object], witness: object, work: Work) -> str:
+def check_identity(work: Work, witness: Node, variables: Node, written: Node) -> str:
     """Pairs of expressions are equal as polynomials over Q."""
-    variables, written = fields
-    closed(witness, "the witness")
-    count = integer(variables, "'variables'", 0, VARIABLES_LIMIT)
-    pairs = array(written, "equal", least=1, most=10_000)
-    for place, entry in enumerate(pairs):
-        left, right = (_expand(side, count, variable, work) for side in entries(entry, "a pair of sides", 2))
-        demand(equal(left, right, work), f"the two sides of identity {place} differ as polynomials")
+    witness.fields()
+    count, pairs = variables.integer(0, VARIABLES_LIMIT), list(written.tuples(2, 1, 10_000))
+    for place, pair in enumerate(pairs):
+        left, right = (_expand(side, count, variable, work) for side in pair)
+        rest = combine([(left, ONE), (right, MINUS_ONE)], work)
+        demand(not rest.terms, f"the two sides of identity {place} differ as polynomials")
     return f"{counted(len(pairs), 'polynomial identity', 'polynomial identities')} over Q"
 
 
-def check_value(fields: Sequence[object], witness: object, work: Work) -> str:
+def check_value(work: Work, witness: Node, listed: Node, written: Node) -> str:
     """Expressions take the stated exact values at a rational point."""
-    listed, written = fields
-    closed(witness, "the witness")
-    count = len(array(listed, "the point", most=VARIABLES_LIMIT))
-    point = [number(value) for value in rationals(listed, "the point", count)]
-    values = array(written, "values", least=1, most=10_000)
-    for place, entry in enumerate(values):
-        expression, stated = entries(entry, "a value", 2)
-        exact = _expand(expression, count, point.__getitem__, work).constant()
+    witness.fields()
+    point = [number(entry.rational()) for entry in listed.entries(0, VARIABLES_LIMIT)]
+    values = list(written.tuples(2, 1, 10_000))
+    for place, (expression, stated) in enumerate(values):
+        exact = _expand(expression, len(point), point.__getitem__, work).constant()
         demand_equal(f"the value of expression {place} at the point", exact, stated)
     return f"{counted(len(values), 'exact value')} at a rational point"
 
 
-def _expand(tree: object, count: int, atom: Callable[[int], Polynomial], work: Work, depth: int = 0) -> Polynomial:
+def _expand(tree: Node, count: int, atom: Callable[[int], Polynomial], work: Work, depth: int = 0) -> Polynomial:
     """Expands a tree of ``3``, ``"3/2"``, ``{"x": 0}``, ``{"+": [...]}``, ``{"*": [...]}``, ``{"^": [tree, n]}``.
 
     The variable i < ``count`` stands for ``atom(i)``.
     """
-    work.spend(NODE_WORK)
-    node = opened(tree)
-    if not node:
-        return number(rational(tree, "a number of an expression"))
-    known = len(node) == 1 and depth <= DEPTH_LIMIT
-    demand(known, "a node of an expression is not one of x, +, *, ^, or is nested too deeply")
-    ((operator, inside),) = node.items()
+    work.spend(LOOK_WORK)
+    names = list(tree.opened())
+    if not names:
+        return number(tree.rational())
+    demand(depth <= DEPTH_LIMIT, "an expression is nested too deeply")
+    operator = Node(names[0], "the operator of an expression").choice(("x", "^", "*", "+"))
+    [inside] = tree.fields(operator)
     if operator == "x":
-        return atom(integer(inside, "a variable", 0, count - 1))
+        return atom(inside.integer(0, count - 1))
     if operator == "^":
-        base, exponent = entries(inside, "a power", 2)
-        factors = [_expand(base, count, atom, work, depth + 1)] * integer(exponent, "an exponent", 0, 100)
+        base, exponent = inside.entries(2)
+        parts = [_expand(base, count, atom, work, depth + 1)] * exponent.integer(0, 100)
     else:
-        listed = array(inside, "a sum or product", most=NODES_LIMIT)
-        factors = [_expand(part, count, atom, work, depth + 1) for part in listed]
-    if choice(operator, "the operator of an expression", ("^", "*", "+")) == "+":
-        return combine([(factor, ONE) for factor in factors], work)
-    return product(factors, work)
+        parts = [_expand(part, count, atom, work, depth + 1) for part in inside.entries(0, NODES_LIMIT)]
+    if operator == "+":
+        return combine([(part, ONE) for part in parts], work)
+    return reduce(lambda done, part: combine([(done, part)], work), parts, ONE)

@@ -52,24 +52,22 @@ class Chain:
         self.products = 3 * self.inputs * parameters
         self.cells = 3 * (parameters + self.inputs * sum(widths))
 
-    def _blocks(self, point: Residues) -> list[Residues]:
+    def blocks(self, point: Residues) -> list[Residues]:
         parts = zip(np.split(point, self.ends, axis=-1), self.shapes, strict=True)
         return [part.reshape(*part.shape[:-1], *shape) for part, shape in parts]
 
     def value(self, point: Residues, times: Times) -> Residues:
         """phi at a point: (..., D) to (..., d)."""
-        whole = reduce(lambda a, b: times(np.matmul, a, b, self.prime), self._blocks(point))
+        whole = reduce(lambda a, b: times(np.matmul, a, b, self.prime), self.blocks(point))
         seen = whole[..., :-1, :] - whole[..., -1:, :] if self.zero_sum else whole
         return modulo(seen.reshape(*seen.shape[:-2], -1), self.prime)
 
     def field(self, point: Residues, covector: Residues, times: Times) -> Residues:
-        blocks = self._blocks(point)
         weights = covector.reshape(*covector.shape[:-1], -1, self.inputs)
         if self.zero_sum:
             weights = np.concatenate([weights, -weights.sum(axis=-2, keepdims=True)], axis=-2)
-        sides = _sides(
-            blocks, modulo(weights, self.prime), lambda a, b: times(np.matmul, a, b, self.prime), _transposed
-        )
+        weights = modulo(weights, self.prime)
+        sides = _sides(self.blocks(point), weights, lambda a, b: times(np.matmul, a, b, self.prime), _transposed)
         return np.concatenate([side.reshape(*side.shape[:-2], -1) for side in sides], axis=-1)
 
 
@@ -117,14 +115,9 @@ It makes ``products`` multiplications and holds ``cells`` numbers, for each coef
 
 def _sides(factors: list[Residues], weights: Residues, product: Product, flip: Flip) -> list[Residues]:
     """The gradients of ``<weights, factors[0] factors[1] ...>`` by the factors; ``flip`` transposes one."""
-    before = [weights]
-    for factor in factors[:-1]:
-        before.append(product(flip(factor), before[-1]))
-    after = factors[:0:-1]
-    for i in range(1, len(after)):
-        after[i] = product(after[i], after[i - 1])
-    *others, last = before
-    return [*(product(a, flip(b)) for a, b in zip(others, reversed(after), strict=True)), last]
+    *before, last = accumulate(factors[:-1], lambda done, factor: product(flip(factor), done), initial=weights)
+    after = list(accumulate(factors[:0:-1], lambda done, factor: product(factor, done)))
+    return [*(product(left, flip(right)) for left, right in zip(before, reversed(after), strict=True)), last]
 
 
 def _transposed(matrices: Residues) -> Residues:
@@ -148,14 +141,13 @@ def duals(times: Times) -> Times:
     """The product of dual numbers over an algebra: the second axis holds a value and then any number of tangents."""
 
     def multiply(product: Product, left: Residues, right: Residues, prime: int) -> Residues:
-        parts = [times(product, left[:, :1], right, prime)]
+        out = times(product, left[:, :1], right, prime)
+        more = times(product, left[:, 1:], right[:, :1], prime)
+        if right.shape[1] == 1:
+            return np.concatenate([out, more], axis=1)
         if left.shape[1] > 1:
-            more = times(product, left[:, 1:], right[:, :1], prime)
-            if right.shape[1] == 1:
-                parts.append(more)
-            else:
-                parts[0][:, 1:] = modulo(parts[0][:, 1:] + more, prime)
-        return np.concatenate(parts, axis=1)
+            out[:, 1:] = modulo(out[:, 1:] + more, prime)
+        return out
 
     return multiply
 

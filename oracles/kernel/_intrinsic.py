@@ -7,55 +7,54 @@ the laws and different M. Points and vectors are scaled to whole numbers.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from ._exact import Matrix, Point, Polynomial, Vector, Work, dot, jet, longest, over, read_point
-from ._models import DENSE_LIMIT, Form, Frame, Linear, read_laws, read_model
+from ._exact import Jet, Matrix, Point, Polynomial, Vector, Work, dot, longest, over, read_point
+from ._models import DENSE_LIMIT, Form, Linear, read_setting
 from ._modular import demand_rank, read_prime
-from ._read import Rejected, array, closed, counted, demand, demand_equal, entries, integer, rational, short, whole
+from ._read import Node, Rejected, counted, demand, demand_equal, short, whole
 from ._rules import MODULAR_LIMIT, jacobian_rank
 
 
-def _changes(frames: Sequence[Frame], work: Work) -> Iterator[Vector]:
-    """The rows of dM along the vector of the frames, each entry times the scales of both coordinates."""
-    gradients = Matrix(enumerate(frame.gradient for frame in frames), work)
-    turned = Matrix(enumerate(frame.change for frame in frames), work)
+def _changes(frames: Sequence[Jet[Vector, Vector]], work: Work) -> Iterator[bool]:
+    """Whether each row of M changes along the vector of the frames."""
+    gradients, changes = Matrix((f.value for f in frames), work), Matrix((f.slope for f in frames), work)
     for gradient, change, _ in frames:
-        total = Counter(gradients.times(change))
-        total.update(turned.times(gradient))
-        yield {other: entry for other, entry in total.items() if entry}
+        first, second = gradients.times(change), changes.times(gradient)
+        yield any(first.get(column, 0) + second.get(column, 0) for column in first.keys() | second.keys())
 
 
 def _demand_still(form: Form, point: Point, vector: Vector) -> None:
-    demand(not any(image.change for image in form.images(point, vector)), "phi changes along a vector")
+    demand(not any(image.slope for image in form.images(point, vector)), "phi changes along a vector")
 
 
-def _demand_kept(why: str, kept: Iterable[Polynomial], point: Point, vectors: Sequence[Vector], work: Work) -> None:
-    """Rejects where one of the polynomials changes along one of the vectors."""
-    gradients = Matrix(enumerate(jet(polynomial, point, work).gradient for polynomial in kept), work)
-    demand(not any(map(gradients.times, vectors)), why)
+def _demand_kept(kept: Iterable[Polynomial], point: Point, vectors: Sequence[Vector], work: Work) -> None:
+    gradients = Matrix((law.jet(point, work).slope for law in kept), work)
+    demand(not any(map(gradients.times, vectors)), "a law changes along a direction")
 
 
-def check_inclusion(fields: Sequence[object], witness: object, work: Work) -> str:
+def _demand_alike(what: str, first: Iterable[Jet[int, Any]], second: Iterable[Jet[int, Any]]) -> None:
+    alike = all(a.value * b.scale == b.value * a.scale for a, b in zip(first, second, strict=True))
+    demand(alike, f"a {what} has different values at the two points")
+
+
+def check_inclusion(work: Work, witness: Node, model: Node, listed: Node, at: Node, stated: Node) -> str:
     """Directions span the common kernel of dphi and dh, and M does not change along them."""
-    model, written, at, stated = fields
-    form = read_model(model, work, DENSE_LIMIT)
-    laws = read_laws(written, form)
-    point, size = read_point(at, "the point", form.parameters), form.parameters
-    modulus, vectors, rotations = closed(witness, "the witness", "prime", "vectors", "rotations")
-    dimension, prime = integer(stated, "the dimension", 0, size), read_prime(modulus)
-    found = [_read_vector(entry, size)[0] for entry in array(vectors, "vectors", most=size)]
-    directions = found + [_read_rotation(entry, form, point) for entry in array(rotations, "rotations", most=size)]
-    _demand_kept("a law changes along a direction", form.written(laws) if directions else (), point, directions, work)
+    form, laws = read_setting(model, listed, work, DENSE_LIMIT)
+    size = form.parameters
+    point, dimension = read_point(at, size), stated.integer(0, size)
+    modulus, vectors, rotations = witness.fields("prime", "vectors", "rotations")
+    prime, found = read_prime(modulus), [_read_vector(entry, size)[0] for entry in vectors.entries(0, size)]
+    directions = found + [_read_rotation(entry, form, point) for entry in rotations.entries(0, size)]
+    _demand_kept(form.written(laws) if directions else (), point, directions, work)
     for vector in found:
         _demand_still(form, point, vector)
-        changes = any(_changes(list(form.frames(None, point, vector)), work))
-        demand(not changes, "the metric changes along a vector")
+        demand(not any(_changes(list(form.frames(None, point, vector)), work)), "the metric changes along a vector")
     demand(point.below % prime != 0, "the prime divides the denominator of the point")
     residues = np.array([c * pow(point.below, -1, prime) % prime for c in point.numbers], dtype=np.int64)
     effort = Work(MODULAR_LIMIT)
@@ -66,75 +65,63 @@ def check_inclusion(fields: Sequence[object], witness: object, work: Work) -> st
     return f"dM vanishes on ker dphi cap ker dh, of dimension {dimension}, at a point of {counted(size, 'parameter')}"
 
 
-def check_violation(fields: Sequence[object], witness: object, work: Work) -> str:
+def check_violation(work: Work, witness: Node, model: Node, listed: Node, at: Node, pair: Node, stated: Node) -> str:
     """M changes along a vector of the common kernel of dphi and dh."""
-    model, written, at, pair, stated = fields
-    form = read_model(model, work, DENSE_LIMIT)
-    laws = read_laws(written, form)
-    point = read_point(at, "the point", form.parameters)
-    [sparse] = closed(witness, "the witness", "vector")
+    form, laws = read_setting(model, listed, work, DENSE_LIMIT)
+    point = read_point(at, form.parameters)
+    [sparse] = witness.fields("vector")
     vector, below = _read_vector(sparse, form.parameters)
-    _demand_kept("a law changes along a direction", form.written(laws), point, [vector], work)
+    _demand_kept(form.written(laws), point, [vector], work)
     _demand_still(form, point, vector)
-    left, right = form.frames(entries(pair, "coordinates", 2), point, vector)
-    change = dot(left.gradient, right.change, work) + dot(left.change, right.gradient, work)
+    left, right = form.frames(pair.entries(2), point, vector)
+    change = dot(left.value, right.slope, work) + dot(left.slope, right.value, work)
     exact = over(change, [left.scale, right.scale, below], work)
     demand_equal("the derivative of the metric", exact, stated)
     demand(exact != 0, "the derivative of the metric is zero")
     return f"M changes by {short(exact)} along a vector of ker dphi cap ker dh"
 
 
-def check_fibre(fields: Sequence[object], witness: object, work: Work) -> str:
+def check_fibre(work: Work, witness: Node, model: Node, listed: Node, points: Node, pair: Node, stated: Node) -> str:
     """Two points with the same phi and the same values of the laws, and different M."""
-    model, written, points, pair, stated = fields
-    form = read_model(model, work, DENSE_LIMIT)
-    laws = read_laws(written, form)
-    closed(witness, "the witness")
-    both = [read_point(entry, "the point", form.parameters) for entry in entries(points, "points", 2)]
-    kept = ([jet(law, point, work) for law in form.written(laws)] for point in both)
-    for what, pairs in (
-        ("coordinate", zip(*(form.images(point, {}) for point in both), strict=True)),
-        ("law", zip(*kept, strict=True)),
-    ):
-        alike = all(first.value * second.scale == second.value * first.scale for first, second in pairs)
-        demand(alike, f"a {what} has different values at the two points")
+    form, laws = read_setting(model, listed, work, DENSE_LIMIT)
+    witness.fields()
+    both = [read_point(entry, form.parameters) for entry in points.entries(2)]
+    _demand_alike("coordinate", *(form.images(point, {}) for point in both))
+    _demand_alike("law", *([law.jet(point, work) for law in form.written(laws)] for point in both))
     seen: list[Fraction] = []
-    for point, number in zip(both, entries(stated, "the metric", 2), strict=True):
-        left, right = form.frames(entries(pair, "coordinates", 2), point, {})
-        seen.append(over(dot(left.gradient, right.gradient, work), [left.scale, right.scale], work))
-        demand_equal("the metric at a point", seen[-1], number)
+    for point, metric in zip(both, stated.entries(2), strict=True):
+        left, right = form.frames(pair.entries(2), point, {})
+        seen.append(over(dot(left.value, right.value, work), [left.scale, right.scale], work))
+        demand_equal("the metric at a point", seen[-1], metric)
     demand(seen[0] != seen[1], "the metric is the same at the two points")
     return f"M is {short(seen[0])} and {short(seen[1])} at two points with the same values of phi and of the laws"
 
 
-def _read_vector(value: object, size: int) -> tuple[Vector, int]:
+def _read_vector(value: Node, size: int) -> tuple[Vector, int]:
     """A vector times its common denominator, and this; written as ``[[index, value], ...]`` with increasing indices."""
-    listed = [entries(entry, "an entry of a vector", 2) for entry in array(value, "a vector", most=size)]
-    indices = [integer(index, "an index of a vector", 0, size - 1) for index, _ in listed]
+    pairs = [(index.integer(0, size - 1), number.rational()) for index, number in value.tuples(2, 0, size)]
+    indices = [index for index, _ in pairs]
     demand(all(left < right for left, right in pairwise(indices)), "the indices of a vector do not increase")
-    numbers, below = whole(rational(number, "an entry of a vector") for _, number in listed)
+    numbers, below = whole(number for _, number in pairs)
     return dict(zip(indices, numbers, strict=True)), below
 
 
-def _read_rotation(value: object, form: Form, point: Point) -> Vector:
+def _read_rotation(value: Node, form: Form, point: Point) -> Vector:
     """The direction ``U_i R``, ``-R U_(i+1)`` at the point; neither phi nor M changes along it (docs/rules.md)."""
     if not isinstance(form, Linear):
         raise Rejected("rotations are directions of linear models alone")
-    written, skew = entries(value, "a rotation", 2)
-    layer = integer(written, "the layer of a rotation", 1, len(form.widths) - 2)
+    written, skew = value.entries(2)
+    layer = written.integer(1, form.last - 1)
     before, width, after = form.widths[layer - 1 : layer + 2]
-    into, out_of = form.starts[layer - 1 : layer + 1]
-    listed = [entries(entry, "an entry of a rotation", 3) for entry in array(skew, "a rotation", most=width * width)]
-    numbers, _ = whole(rational(number, "an entry of a rotation") for _, _, number in listed)
+    listed = list(skew.tuples(3, 0, width * width))
+    numbers, _ = whole(number.rational() for _, _, number in listed)
     each = 10 * (before + after) * (1 + (point.bits >> 6)) * longest(numbers)
     vector: Vector = {}
     for (row, column, _), c in zip(listed, numbers, strict=True):
-        j = integer(column, "a column of a rotation", 1, width - 1)
-        i = integer(row, "a row of a rotation", 0, j - 1)
+        j = column.integer(1, width - 1)
+        i = row.integer(0, j - 1)
         form.work.spend(each)
-        pairs = [(into + k * width + i, into + k * width + j) for k in range(before)]
-        pairs += [(out_of + i * after + k, out_of + j * after + k) for k in range(after)]
-        for a, b in pairs:
+        for (a, _), (b, _) in zip(form.around(layer, i), form.around(layer, j), strict=True):
             vector[a] = vector.get(a, 0) - c * point.numbers[b]
             vector[b] = vector.get(b, 0) + c * point.numbers[a]
     return vector

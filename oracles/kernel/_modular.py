@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from math import isqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ._read import demand, integer
+from ._read import Node, demand
 
 Residues = npt.NDArray[np.int64]
 Integers = npt.NDArray[Any]
@@ -23,18 +24,17 @@ PRIME_LIMIT = 2**20
 """Largest prime in use: products stay below 2^40, so that 2^22 of them add up without overflow in 64 bits."""
 CELLS_LIMIT = 6 * 10**7
 """Entries of one array of integers."""
-_ROOT = 2**10
 _PANEL, _WIDE_PANEL = 32, 128
 
 
 @cache
 def is_prime(number: int) -> bool:
-    """Trial division by the numbers up to the root of ``PRIME_LIMIT``, which bounds ``number``."""
-    return number > 1 and all(number % divisor for divisor in range(2, min(number, _ROOT + 1)))
+    """Trial division; the numbers in question are at most ``PRIME_LIMIT``."""
+    return number > 1 and all(number % divisor for divisor in range(2, isqrt(number) + 1))
 
 
-def read_prime(value: object) -> int:
-    prime = integer(value, "the prime", 2, PRIME_LIMIT)
+def read_prime(value: Node) -> int:
+    prime = value.integer(2, PRIME_LIMIT)
     demand(is_prime(prime), f"{prime} is not a prime")
     return prime
 

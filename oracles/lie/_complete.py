@@ -18,7 +18,7 @@ from ..kernel import verify
 from ..kernel._exact import Polynomial as Written
 from ..kernel._exact import read_polynomial
 from ..kernel._models import Form, Law, read_model
-from ..kernel._read import Rejected
+from ..kernel._read import Node, Rejected
 from ..models import DeepLinear, Model, PathLifting, known_laws
 from ..polynomials import Polynomial
 from ._dense import dense_witness, involutive_witness
@@ -183,7 +183,7 @@ def _form(model: Model) -> Form:
 
 
 def _polynomial(law: Mapping[str, object], parameters: int) -> Written:
-    return read_polynomial(law["polynomial"], "a law", parameters, most_terms=limits.LAW_TERMS)
+    return read_polynomial(Node(law["polynomial"], "a law"), parameters, limits.LAW_TERMS)
 
 
 def _scalar_blocks(model: DeepLinear) -> list[tuple[int, int]]:

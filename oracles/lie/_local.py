@@ -11,6 +11,7 @@ import numpy as np
 from ..kernel._exact import Work
 from ..kernel._models import Linear
 from ..kernel._modular import rank
+from ..kernel._read import Node
 from ..kernel._rules import law_gradients
 from ._chains import chain_types
 from ._flows import span
@@ -84,7 +85,7 @@ def _net_for(types: list[tuple[tuple[int, ...], int]], pair: list[int]) -> tuple
 def _passing(chains: tuple[tuple[int, ...], ...]) -> dict[str, object] | None:
     """A block-diagonal point, and brackets there, at which the network made of these chains passes the sandwich."""
     widths = [sum(layer) for layer in zip(*chains, strict=True)]
-    net = Linear(widths, "all", Work())
+    net = Linear(Node(widths, "widths"), Node("all", "output"), Work())
     if net.parameters > 3000:
         return None
     generator = np.random.default_rng(net.parameters)

@@ -22,6 +22,7 @@ from flowlaw.oracles.kernel._flow import (
     times,
 )
 from flowlaw.oracles.kernel._models import Form, Paths, read_model
+from flowlaw.oracles.kernel._read import Node
 
 sympy: Any = import_module("sympy")  # untyped
 PRIME = 1048573
@@ -52,8 +53,8 @@ def coordinates(form: Form) -> list[Any]:
     symbols = sympy.symbols(f"x0:{form.parameters}")
     keys: Sequence[object] = range(form.program(PRIME).dimension)
     if isinstance(form, Paths):
-        keys = [list(path) for path in form.paths()]
-    assert [form.coordinate(key) for key in keys] == list(form.coordinates())
+        keys = [list(path) for path in form.paths]
+    assert [form.coordinate(Node(key, "a coordinate")) for key in keys] == list(form.coordinates())
     return [
         sympy.Add(*(c * sympy.Mul(*(symbols[v] ** e for v, e in m)) for m, c in coordinate.terms.items()))
         for coordinate in form.coordinates()

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from flowlaw.oracles.intrinsic import initialization, intrinsic
 from flowlaw.oracles.kernel import verify
-from flowlaw.oracles.kernel._exact import point_at
+from flowlaw.oracles.kernel._exact import Point
 from flowlaw.oracles.kernel._models import Form, Linear, read_model
+from flowlaw.oracles.kernel._read import Node
 from flowlaw.oracles.models import Model, parse_model
 from flowlaw.oracles.polynomials import Polynomial, Rational
 from flowlaw.oracles.proofs import inclusion, two_points, violation
@@ -127,9 +128,9 @@ REASONS: list[tuple[Json, dict[tuple[str | int, ...], Json], str]] = [
     # inclusion
     (HARD, {(CLAIM, "kernel_dimension"): 0}, "dphi and dh reach rank 8 modulo the prime, not 9"),
     (HARD, {(CLAIM, "kernel_dimension"): 2}, "the rank of the directions is below 2 modulo the prime"),
-    (HARD, {(CLAIM, "kernel_dimension"): 10}, "the dimension is outside 0..9"),
-    (HARD, {(CLAIM, "kernel_dimension"): True}, "the dimension is not an integer"),
-    (HARD, {(CLAIM, "point"): [1] * 8}, "the point has 8 entries, outside 9..9"),
+    (HARD, {(CLAIM, "kernel_dimension"): 10}, "claim.kernel_dimension is not an integer in 0..9"),
+    (HARD, {(CLAIM, "kernel_dimension"): True}, "claim.kernel_dimension is not an integer in 0..9"),
+    (HARD, {(CLAIM, "point"): [1] * 8}, "claim.point has 8 entries, outside 9..9"),
     (HARD, {(CLAIM, "point", 0): "10/4"}, "phi changes along a vector|a law changes along a direction"),
     (HARD, {(CLAIM, "laws"): []}, "dphi and dh reach rank 2 modulo the prime, not 8"),
     (HARD, {(CLAIM, "laws", 0): {"family": "output-sums"}}, "the model has no law family of that name"),
@@ -137,24 +138,24 @@ REASONS: list[tuple[Json, dict[tuple[str | int, ...], Json], str]] = [
     (
         HARD,
         {(CLAIM, "laws", 0): {"family": "block-first-integrals", "from": 0, "to": 1}},
-        "the family has the unknown field 'from'",
+        "the family is not an object with exactly the fields",
     ),
     (HARD, {(CLAIM, "laws", 0): {"polynomial": [[1, [[0, 2]]]]}}, "a law is not orthogonal to the gradient"),
     (HARD, {(WITNESS, "vectors"): []}, "the rank of the directions is below 1 modulo the prime"),
     (HARD, {(WITNESS, "vectors", 0): []}, "the rank of the directions is below 1 modulo the prime"),
     (HARD, {(WITNESS, "vectors", 0): [[8, 1]]}, "a law changes along a direction"),
     (HARD, {(WITNESS, "vectors", 0, 0): [3, 1]}, "a law changes along a direction"),
-    (HARD, {(WITNESS, "vectors", 0, 0): [9, 1]}, "an index of a vector is outside 0..8"),
-    (HARD, {(WITNESS, "vectors", 0, 0): [-1, 1]}, "an index of a vector is outside 0..8"),
+    (HARD, {(WITNESS, "vectors", 0, 0): [9, 1]}, r"witness.vectors\[0\]\[0\]\[0\] is not an integer in 0..8"),
+    (HARD, {(WITNESS, "vectors", 0, 0): [-1, 1]}, r"witness.vectors\[0\]\[0\]\[0\] is not an integer in 0..8"),
     (HARD, {(WITNESS, "vectors", 0, 0): [8, 1]}, "the indices of a vector do not increase"),
     (HARD, {(WITNESS, "vectors", 0, 1): HARD[WITNESS]["vectors"][0][0]}, "the indices of a vector do not increase"),
-    (HARD, {(WITNESS, "vectors", 0, 0): [1]}, "an entry of a vector has 1 entries"),
-    (HARD, {(WITNESS, "vectors", 0, 0, 1): 0.5}, "an entry of a vector is neither"),
+    (HARD, {(WITNESS, "vectors", 0, 0): [1]}, r"witness.vectors\[0\]\[0\] has 1 entries, outside 2..2"),
+    (HARD, {(WITNESS, "vectors", 0, 0, 1): 0.5}, r"witness.vectors\[0\]\[0\]\[1\] is neither a short integer"),
     (HARD, {(WITNESS, "vectors"): [[]] * 10}, "vectors has 10 entries, outside 0..9"),
     (HARD, {(WITNESS, "prime"): 3}, "the prime divides the denominator of the point"),
     (HARD, {(WITNESS, "prime"): 4}, "4 is not a prime"),
     (HARD, {(WITNESS, "prime"): 2}, "dphi and dh reach rank . modulo the prime, not 8"),
-    (HARD, {(WITNESS, "rotations"): DELETE}, "the witness lacks the field 'rotations'"),
+    (HARD, {(WITNESS, "rotations"): DELETE}, "witness is not an object with exactly the fields"),
     (HARD, {(WITNESS, "rotations"): [[1, [[0, 1, 1]]]]}, "a law changes along a direction"),
     (FLAT, {(CLAIM, "laws"): []}, "dphi and dh reach rank 0 modulo the prime, not 1"),
     (FLAT, {(CLAIM, "point", 1): 1}, "a law changes along a direction|phi changes along a vector"),
@@ -167,20 +168,36 @@ REASONS: list[tuple[Json, dict[tuple[str | int, ...], Json], str]] = [
     (
         NET,
         {(CLAIM, "model"): SCALAR, (CLAIM, "point"): [1, 1], (CLAIM, "laws"): [BLOCK]},
-        "the family has the unknown field 'from'",
+        "the family is not an object with exactly the fields",
     ),
     # rotations
     (ROTATION, {(CLAIM, "point", 0): 1}, "a law changes along a direction"),
-    (ROTATION, {(WITNESS, "rotations", 0, 0): 0}, "the layer of a rotation is outside 1..1"),
-    (ROTATION, {(WITNESS, "rotations", 0, 0): 2}, "the layer of a rotation is outside 1..1"),
-    (ROTATION, {(WITNESS, "rotations", 0, 1, 0): [1, 0, 1]}, "a column of a rotation is outside 1..1"),
-    (ROTATION, {(WITNESS, "rotations", 0, 1, 0): [1, 1, 1]}, "a row of a rotation is outside 0..0"),
-    (ROTATION, {(WITNESS, "rotations", 0, 1, 0): [0, 2, 1]}, "a column of a rotation is outside 1..1"),
+    (ROTATION, {(WITNESS, "rotations", 0, 0): 0}, r"witness.rotations\[0\]\[0\] is not an integer in 1..1"),
+    (ROTATION, {(WITNESS, "rotations", 0, 0): 2}, r"witness.rotations\[0\]\[0\] is not an integer in 1..1"),
+    (
+        ROTATION,
+        {(WITNESS, "rotations", 0, 1, 0): [1, 0, 1]},
+        r"witness.rotations\[0\]\[1\]\[0\]\[1\] is not an integer in 1..1",
+    ),
+    (
+        ROTATION,
+        {(WITNESS, "rotations", 0, 1, 0): [1, 1, 1]},
+        r"witness.rotations\[0\]\[1\]\[0\]\[0\] is not an integer in 0..0",
+    ),
+    (
+        ROTATION,
+        {(WITNESS, "rotations", 0, 1, 0): [0, 2, 1]},
+        r"witness.rotations\[0\]\[1\]\[0\]\[1\] is not an integer in 1..1",
+    ),
     (ROTATION, {(WITNESS, "rotations", 0, 1): [[0, 1, 1], [0, 1, -1]]}, "the rank of the directions is below 1 modulo"),
     (ROTATION, {(WITNESS, "rotations", 0, 1): []}, "the rank of the directions is below 1 modulo the prime"),
     (ROTATION, {(WITNESS, "rotations", 0, 1, 0, 2): 0}, "the rank of the directions is below 1 modulo the prime"),
-    (ROTATION, {(WITNESS, "rotations", 0, 1, 0, 2): True}, "an entry of a rotation is neither"),
-    (ROTATION, {(WITNESS, "rotations", 0): [1]}, "a rotation has 1 entries"),
+    (
+        ROTATION,
+        {(WITNESS, "rotations", 0, 1, 0, 2): True},
+        r"witness.rotations\[0\]\[1\]\[0\]\[2\] is neither a short integer",
+    ),
+    (ROTATION, {(WITNESS, "rotations", 0): [1]}, r"witness.rotations\[0\] has 1 entries, outside 2..2"),
     (ROTATION, {(WITNESS, "rotations"): [[1, []]] * 9}, "rotations has 9 entries, outside 0..8"),
     (DEEP, {(WITNESS, "rotations", 0, 0): 2}, "the rank of the directions is below 2 modulo the prime"),
     (DEEP, {(CLAIM, "point", 0): 1}, "a law changes along a direction"),
@@ -188,16 +205,16 @@ REASONS: list[tuple[Json, dict[tuple[str | int, ...], Json], str]] = [
     (MOVES, {(CLAIM, "derivative"): 2}, "the derivative of the metric is 1, not 2"),
     (MOVES, {(CLAIM, "derivative"): 0}, "the derivative of the metric is 1, not 0"),
     (MOVES, {(CLAIM, "derivative"): 0, (CLAIM, "coordinates"): [0, 0]}, "the derivative of the metric is zero"),
-    (MOVES, {(CLAIM, "derivative"): True}, "the derivative of the metric is neither"),
+    (MOVES, {(CLAIM, "derivative"): True}, "claim.derivative is neither a short integer"),
     (MOVES, {(WITNESS, "vector"): [], (CLAIM, "derivative"): 0}, "the derivative of the metric is zero"),
     (MOVES, {(WITNESS, "vector"): [[0, 1]]}, "a law changes along a direction"),
     (MOVES, {(CLAIM, "laws"): [], (WITNESS, "vector"): [[0, 1]]}, "phi changes along a vector"),
     (MOVES, {(WITNESS, "vector", 0, 1): "1/3"}, "the derivative of the metric is 1/3, not 1"),
-    (MOVES, {(CLAIM, "coordinates"): [1, 3]}, "a coordinate is outside 0..2"),
+    (MOVES, {(CLAIM, "coordinates"): [1, 3]}, r"claim.coordinates\[1\] is not an integer in 0..2"),
     (MOVES, {(CLAIM, "coordinates"): [1]}, "coordinates has 1 entries"),
-    (MOVES, {(CLAIM, "coordinates", 0): [1]}, "a coordinate is not an integer"),
-    (MOVES, {(WITNESS, "prime"): 5}, "the witness has the unknown field 'prime'"),
-    (PATH, {(CLAIM, "coordinates", 0): 0}, "a path is not a list"),
+    (MOVES, {(CLAIM, "coordinates", 0): [1]}, r"claim.coordinates\[0\] is not an integer in 0..2"),
+    (MOVES, {(WITNESS, "prime"): 5}, "witness is not an object with exactly the fields"),
+    (PATH, {(CLAIM, "coordinates", 0): 0}, r"claim.coordinates\[0\] is not a list"),
     (PATH, {(CLAIM, "laws"): [{"family": "neuron-balance"}]}, "a law changes along a direction"),
     (PATH, {(CLAIM, "coordinates", 0): [0, 3]}, "do not form a path"),
     (MAP, {(CLAIM, "point", 1): 1}, "a law changes along a direction"),
@@ -213,15 +230,15 @@ REASONS: list[tuple[Json, dict[tuple[str | int, ...], Json], str]] = [
     (FIBRE, {(CLAIM, "points", 1, 6): 1}, "a law has different values at the two points"),
     (FIBRE, {(CLAIM, "points", 1, 0): 1}, "a coordinate has different values at the two points"),
     (FIBRE, {(CLAIM, "points", 1): FIBRE[CLAIM]["points"][0]}, "the metric at a point is 25/16, not 9/16"),
-    (FIBRE, {(CLAIM, "points", 1): [1] * 7}, "the point has 7 entries, outside 8..8"),
+    (FIBRE, {(CLAIM, "points", 1): [1] * 7}, r"claim.points\[1\] has 7 entries, outside 8..8"),
     (FIBRE, {(CLAIM, "points"): [[1] * 8]}, "points has 1 entries"),
-    (FIBRE, {(CLAIM, "metric"): [1]}, "the metric has 1 entries"),
-    (FIBRE, {(CLAIM, "coordinates", 1): 3}, "a coordinate is outside 0..2"),
-    (FIBRE, {(WITNESS, "vector"): []}, "the witness has the unknown field 'vector'"),
+    (FIBRE, {(CLAIM, "metric"): [1]}, "claim.metric has 1 entries, outside 2..2"),
+    (FIBRE, {(CLAIM, "coordinates", 1): 3}, r"claim.coordinates\[1\] is not an integer in 0..2"),
+    (FIBRE, {(WITNESS, "vector"): []}, "witness is not an object with exactly the fields"),
     (
         FIBRE,
         {(CLAIM, "laws", 0): {"family": "block-first-integrals", "from": 0, "to": 1}},
-        "the family has the unknown field 'from'",
+        "the family is not an object with exactly the fields",
     ),
     (ZERO, {(CLAIM, "points", 1, 2): 2}, "a law has different values at the two points"),
 ]
@@ -392,15 +409,16 @@ def test_products_of_matrices_are_sums_of_paths(spec: str, below: int, seed: int
     draw = random.Random(seed)
     form = read_model(parse_model(f"linear:{spec}").kernel_form())
     assert isinstance(form, Linear)
-    point = point_at([draw.choice([0, 1, -(10**20), draw.randint(-9, 9)]) for _ in range(form.parameters)], below)
+    point = Point([draw.choice([0, 1, -(10**20), draw.randint(-9, 9)]) for _ in range(form.parameters)], below)
     vector = {k: draw.randint(-9, 9) for k in range(form.parameters) if draw.random() < 0.7}
     for ours, written in zip(form.images(point, vector), Form.images(form, point, vector), strict=True):
         assert F(ours.value, ours.scale) == F(written.value, written.scale)
-        assert F(ours.change, ours.scale) == F(written.change, written.scale)
+        assert F(ours.slope, ours.scale) == F(written.slope, written.scale)
     for keys in (None, [0], [form.program(0).dimension - 1, 0]):
-        frames = zip(form.frames(keys, point, vector), Form.frames(form, keys, point, vector), strict=True)
+        nodes = None if keys is None else [Node(key, "a coordinate") for key in keys]
+        frames = zip(form.frames(nodes, point, vector), Form.frames(form, nodes, point, vector), strict=True)
         for fast, slow in frames:
-            for left, right in ((fast.gradient, slow.gradient), (fast.change, slow.change)):
+            for left, right in ((fast.value, slow.value), (fast.slope, slow.slope)):
                 for k in range(form.parameters):
                     assert F(left.get(k, 0), fast.scale) == F(right.get(k, 0), slow.scale)
 

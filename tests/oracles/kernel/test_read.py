@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flowlaw.oracles.kernel import verify_text
 from flowlaw.oracles.kernel._exact import Polynomial, read_polynomial
-from flowlaw.oracles.kernel._read import DENOMINATOR_BITS, TEXT_LIMIT, Rejected, parse, rational, whole
+from flowlaw.oracles.kernel._read import DENOMINATOR_BITS, TEXT_LIMIT, Node, Rejected, parse, whole
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -61,7 +61,7 @@ def test_what_is_not_a_plain_json_object_is_refused(text: str, reason: str) -> N
 
 def test_names_from_the_file_cannot_paint_the_terminal() -> None:
     judgement = verify_text('{"flowlaw":"certificate","version":1,"claim":{},"witness":{},"\\u001b[31m\\ud800":1}')
-    assert "\\x1b[31m\\ud800" in judgement.reason
+    assert "\x1b" not in judgement.reason
     judgement.reason.encode()
     judgement = verify_text('{"flowlaw":"certificate","version":"\\u001b[31m\\ud800","claim":{},"witness":{}}')
     assert "\x1b" not in judgement.reason
@@ -82,7 +82,7 @@ def test_names_from_the_file_cannot_paint_the_terminal() -> None:
     ],
 )
 def test_rationals_are_integers_or_fractions(written: int | str, number: Fraction | int) -> None:
-    read = rational(written, "x")
+    read = Node(written, "x").rational()
     assert read == number
     assert type(read) in (int, Fraction)
 
@@ -94,7 +94,7 @@ def test_rationals_are_integers_or_fractions(written: int | str, number: Fractio
 )  # fmt: skip
 def test_nothing_else_is_a_number(written: object) -> None:
     with pytest.raises(Rejected):
-        rational(written, "x")
+        Node(written, "x").rational()
 
 
 def test_a_lower_limit_of_the_interpreter_is_no_crash() -> None:
@@ -113,9 +113,9 @@ def test_a_lower_limit_of_the_interpreter_is_no_crash() -> None:
 
 
 def test_an_integer_of_four_thousand_digits_is_the_longest() -> None:
-    assert rational("-" + "9" * 3999, "x") == -(10**3999) + 1
+    assert Node("-" + "9" * 3999, "x").rational() == -(10**3999) + 1
     assert parse("9" * 4000) == 10**4000 - 1
-    assert rational(10**4000 - 1, "x") == 10**4000 - 1
+    assert Node(10**4000 - 1, "x").rational() == 10**4000 - 1
 
 
 WRITTEN_WRONGLY: list[Any] = [
@@ -144,13 +144,13 @@ WRITTEN_WRONGLY: list[Any] = [
 @pytest.mark.parametrize("terms", WRITTEN_WRONGLY)
 def test_a_polynomial_is_written_in_one_way_only(terms: object) -> None:
     with pytest.raises(Rejected):
-        read_polynomial(terms, "a law", 2, 10)
+        read_polynomial(Node(terms, "a law"), 2, 10)
 
 
 def test_a_polynomial_is_read_as_written() -> None:
     written: list[Any] = [["-3/2", [[0, 1], [1, 2]]], [4, []]]
-    assert read_polynomial(written, "a law", 2, 2) == Polynomial({((0, 1), (1, 2)): -3, (): 8}, 2)
-    assert read_polynomial([], "a law", 2, 0) == Polynomial({})
+    assert read_polynomial(Node(written, "a law"), 2, 2) == Polynomial({((0, 1), (1, 2)): -3, (): 8}, 2)
+    assert read_polynomial(Node([], "a law"), 2, 0) == Polynomial({})
 
 
 def test_common_denominators_are_bounded() -> None:

@@ -16,6 +16,7 @@ from flowlaw.oracles.kernel._exact import Polynomial as Written
 from flowlaw.oracles.kernel._exact import read_polynomial
 from flowlaw.oracles.kernel._models import Linear, Paths, read_model
 from flowlaw.oracles.kernel._modular import rank
+from flowlaw.oracles.kernel._read import Node
 from flowlaw.oracles.kernel._rules import law_gradients
 from flowlaw.oracles.lie import find_completeness
 from flowlaw.oracles.models import DeepLinear, Group, PathLifting, parse_model
@@ -27,7 +28,7 @@ PRIME = 1048573
 
 def as_read(law: Polynomial) -> Written:
     """A law as the kernel reads it."""
-    return read_polynomial(polynomial_json(law), "a law", 10**6, 10**6)
+    return read_polynomial(Node(polynomial_json(law), "a law"), 10**6)
 
 
 def random_linear(count: int, seed: int = 0) -> Iterator[tuple[int, ...]]:
@@ -97,7 +98,7 @@ def test_the_span_of_path_indicators_has_rank_edges_minus_hidden(seed: int) -> N
     assert rank(incidence, PRIME) == model.parameters - model.hidden
     form = read_model(model.kernel_form())
     assert isinstance(form, Paths)
-    assert sorted(map(tuple, listed)) == form.paths()
+    assert sorted(map(tuple, listed)) == form.paths
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -212,7 +213,7 @@ def test_the_widths_of_chains_cannot_be_moved_between_types() -> None:
     assert verify(forged).reason == "a sub-network uses more chains of a type than there are"
     for net in forged["witness"]["nets"]:
         net["members"] = [0]
-    assert "the point has" in verify(forged).reason, "the points no longer fit"
+    assert "point has" in verify(forged).reason, "the points no longer fit"
 
 
 def test_a_pair_of_types_that_no_sub_network_covers_is_noticed() -> None:
@@ -312,4 +313,4 @@ def test_linear_and_path_forms_agree_on_a_network_with_one_neuron_a_layer() -> N
     assert product.independent_laws == lifted.independent_laws == single.independent_laws == 2
     form = read_model(DeepLinear((1, 1, 1, 1)).kernel_form())
     assert isinstance(form, Linear)
-    assert form.coordinate(0) == read_model(parse_model("monomial:3").kernel_form()).coordinate(0)
+    assert list(form.coordinates()) == list(read_model(parse_model("monomial:3").kernel_form()).coordinates())

@@ -90,13 +90,13 @@ def test_unknown_and_missing_fields_break_the_schema(corpus: list[Json], validat
 
 
 def test_the_bounds_of_the_schema_are_those_of_the_kernel() -> None:
-    from flowlaw.oracles.kernel import _expressions, _models, _modular, _read, _rules
+    from flowlaw.oracles.kernel import _exact, _expressions, _models, _modular, _read, _rules
 
     defs = SCHEMA["$defs"]
     assert defs["prime"]["maximum"] == defs["point"]["items"]["maximum"] == _modular.PRIME_LIMIT
     assert defs["dense"]["properties"]["orders"]["maximum"] == _rules.ORDERS_LIMIT
     assert defs["explicit"]["properties"]["parameters"]["maximum"] == defs["point"]["maxItems"] == _models.DENSE_LIMIT
-    assert defs["polynomial"]["maxItems"] == _models.TERMS_LIMIT
+    assert defs["polynomial"]["maxItems"] == _exact.TERMS_LIMIT
     assert defs["rational"]["oneOf"][1]["maxLength"] == _read.DIGITS_LIMIT
     assert defs["identity-claim"]["properties"]["variables"]["maximum"] == _expressions.VARIABLES_LIMIT
     assert defs["matrix"]["items"]["prefixItems"][0]["maximum"] == _rules.MATRIX_LIMIT - 1

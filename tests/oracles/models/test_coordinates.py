@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from flowlaw.oracles.errors import BadInput, TooLarge
 from flowlaw.oracles.kernel._models import Paths, read_model
+from flowlaw.oracles.kernel._read import Node
 from flowlaw.oracles.models import (
     Block,
     Group,
@@ -259,11 +260,11 @@ def test_the_kernel_numbers_parameters_and_coordinates_in_the_same_way(spec: str
     coordinates = model.coordinates()
     assert form.program(101).dimension == len(coordinates)
     if isinstance(form, Paths):
-        assert [sorted(path) for path in form.paths()] == [
+        assert [sorted(path) for path in form.paths] == [
             [variable for variable, _ in monomial] for (monomial,) in (phi.terms for phi in coordinates)
         ]
     else:
-        read = [form.coordinate(i) for i in range(len(coordinates))]
+        read = [form.coordinate(Node(i, "a coordinate")) for i in range(len(coordinates))]
         assert [Polynomial(one.terms).scaled(Fraction(1, one.below)) for one in read] == list(coordinates)
 
 
