@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..properties.reduction import Reduction
     from ..reports.events import Plot as PlotEvent
 
+_PICTURES = ("trajectories.svg", "distance.svg")
 _NUMBERS = 48
 """Entries of a point up to which it is printed."""
 
@@ -28,13 +29,16 @@ def write(found: Reduction, folder: Path, command: str) -> list[Path]:
         BadInput: the folder cannot be made or written to.
     """
     from ..oracles.certificates import write_text
+    from ..reports.picture import picture
 
+    plots = _plots(found)
     texts = {
         "reduced.tex": article(found),
         "formulas.json": json.dumps(record(found), indent=1) + "\n",
         "reduced.py": module(found),
-        "index.html": html(found, command),
-    } | _pictures(found)
+        "index.html": html(found, command, list(plots.values())),
+        **{name: picture(plot) for name, plot in plots.items()},
+    }
     if (path := _model_file(found.model)) is not None:
         texts["model.toml"] = path.read_text("utf-8")
     try:
@@ -238,9 +242,6 @@ def _split(values: Sequence[Rational]) -> str:
     return f'"""\n{body}\n""".split()'
 
 
-_PICTURES = ("trajectories.svg", "distance.svg")
-
-
 def _plots(found: Reduction) -> dict[str, PlotEvent]:
     """Both flows and their distance by file name; none where they were not compared."""
     from ..oracles.intrinsic.decisions.show import coordinate_text
@@ -253,14 +254,7 @@ def _plots(found: Reduction) -> dict[str, PlotEvent]:
     return dict(zip(_PICTURES, map(_event, (trajectories(compared, names), distances(compared))), strict=True))
 
 
-def _pictures(found: Reduction) -> dict[str, str]:
-    """The plots as files of their own."""
-    from ..reports.picture import picture
-
-    return {name: picture(plot) for name, plot in _plots(found).items()}
-
-
-def html(found: Reduction, command: str) -> str:
+def html(found: Reduction, command: str, plots: Sequence[PlotEvent]) -> str:
     """The page."""
     from ..reports.reduced import ReducedPage, page
 
@@ -287,7 +281,7 @@ def html(found: Reduction, command: str) -> str:
             distance=compared.distance if compared else None,
             bound=compared.bound if compared else None,
             order=held.order,
-            plots=list(_plots(found).values()),
+            plots=plots,
             command=command,
         )
     )

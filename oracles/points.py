@@ -10,9 +10,8 @@ from typing import cast
 import numpy as np
 
 from .errors import BadInput, TooLarge
-from .kernel._exact import Polynomial, read_polynomial
-from .kernel._models import DENSE_LIMIT, Form, Law, read_model
-from .kernel._modular import Residues, rank
+from .kernel._models import DENSE_LIMIT, read_law, read_model
+from .kernel._modular import rank
 from .kernel._read import Node, Rejected
 from .kernel._rules import law_gradients
 from .lie import Completeness
@@ -58,12 +57,11 @@ def local_ranks(model: Model, point: Sequence[Rational], completeness: Completen
     except ValueError:
         raise BadInput(f"A denominator of the point is a multiple of {PRIME}. Change it by a little.") from None
     claim = cast("dict[str, list[dict[str, object]]]", completeness.certificate["claim"])
-    laws: list[Law] = [
-        law if "family" in law else read_polynomial(Node(law["polynomial"], "a law"), form.parameters)
-        for law in claim["laws"]
-    ]
-    none = np.zeros((0, form.parameters), dtype=np.int64)
-    law_rank = rank(np.concatenate([none, *(_gradients(form, law, residues) for law in laws)]), PRIME)
+    laws = [read_law(Node(law, "a law"), form.parameters) for law in claim["laws"]]
+    try:
+        law_rank = rank(law_gradients(form, laws, residues, PRIME), PRIME)
+    except Rejected as rejection:
+        raise TooLarge(f"This point is too large to be looked at: {rejection}.") from None
     generator = np.random.default_rng(0)
     program = form.program(PRIME)
     found = span(program, program.dimension, residues, PRIME, target=completeness.lie_dimension, generator=generator)
@@ -73,16 +71,6 @@ def local_ranks(model: Model, point: Sequence[Rational], completeness: Completen
         law_rank=law_rank,
         generic=len(found.rows) == completeness.lie_dimension,
     )
-
-
-def _gradients(form: Form, law: Law, point: Residues) -> Residues:
-    """The gradients of one law or family; none where the gradient of a scalar block vanishes at the point."""
-    try:
-        return law_gradients(form, [law], point, PRIME)
-    except Rejected as rejection:
-        if not isinstance(law, Polynomial) and law.get("family") == "block-first-integrals":
-            return np.zeros((0, form.parameters), dtype=np.int64)
-        raise TooLarge(f"This point is too large to be looked at: {rejection}.") from None
 
 
 def read_point(path: Path, model: Model) -> list[Rational]:

@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from ._exact import LOOK_WORK, Jet, Monomial, Point, Polynomial, Vector, Work, inner, longest, read_polynomial
+from ._exact import LOOK_WORK, Jet, Monomial, Point, Polynomial, Vector, Work, dot, inner, longest, read_polynomial
 from ._flow import Chain, Monomials, Program, duals, times
 from ._modular import Residues
 from ._read import Node, Rejected, demand
@@ -62,9 +62,8 @@ class Form:
     def images(self, point: Point, vector: Vector) -> Iterator[Jet[int, int]]:
         """All coordinates at a point, and how they change along a vector."""
         for coordinate in self.coordinates():
-            value, _, scale = coordinate.jet(point, self.work)
-            along = coordinate.along(vector, self.work)
-            yield Jet(value, along.jet(point, self.work, coordinate.degree()).value, scale)
+            value, gradient, scale = coordinate.jet(point, self.work)
+            yield Jet(value, dot(gradient, vector, self.work), scale)
 
     def frames(self, keys: Iterable[Node] | None, point: Point, vector: Vector) -> Iterator[Jet[Vector, Vector]]:
         """The gradients of the coordinates with these keys, and how they change along a vector; of all for None."""
@@ -315,18 +314,21 @@ def read_form(value: Node, work: Work, most: int = PARAMETERS_LIMIT) -> Form:
     return form
 
 
+def read_law(value: Node, variables: int) -> Law:
+    """A law by name or written out; whether it is one is not checked."""
+    if "family" in value.opened():
+        return value.opened()
+    [written] = value.fields("polynomial")
+    return read_polynomial(written, variables)
+
+
 def read_setting(model: Node, listed: Node, work: Work, most: int = PARAMETERS_LIMIT) -> tuple[Form, list[Law]]:
     """The model of a claim and its laws; rejects one that is written out and no law.
 
     The check is A1.char.orthogonality.
     """
-    form, laws = read_form(model, work, most), list[Law]()
-    for entry in listed.entries(0, 20_000):
-        if "family" in entry.opened():
-            laws.append(entry.opened())
-        else:
-            [written] = entry.fields("polynomial")
-            laws.append(read_polynomial(written, form.parameters))
+    form = read_form(model, work, most)
+    laws = [read_law(entry, form.parameters) for entry in listed.entries(0, 20_000)]
     form.check_laws([law for law in laws if isinstance(law, Polynomial)])
     return form, laws
 

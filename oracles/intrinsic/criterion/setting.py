@@ -9,7 +9,7 @@ import numpy as np
 
 from ...certificates import Certificate, laws_json
 from ...errors import BadInput, FlowlawError, TooLarge
-from ...kernel._models import Form, Law, read_model
+from ...kernel._models import Form, read_law, read_model
 from ...kernel._read import Node, Rejected
 from ...kernel._rules import law_gradients
 from ...lie import balance_rank, find_completeness
@@ -161,11 +161,7 @@ def law_names(model: Model, laws: Sequence[Polynomial] | None) -> list[Mapping[s
 
 
 def _law_rows(form: Form, names: Sequence[Mapping[str, object]], point: Residues, prime: int) -> Residues:
-    from ...kernel._exact import read_polynomial
-
-    laws: list[Law] = [
-        law if "family" in law else read_polynomial(Node(law["polynomial"], "a law"), form.parameters) for law in names
-    ]
+    laws = [read_law(Node(law, "a law"), form.parameters) for law in names]
     try:
         return law_gradients(form, laws, point, prime)
     except Rejected as rejection:

@@ -110,7 +110,7 @@ def test_the_arrays_of_the_kernel_are_of_integers() -> None:
 
 def test_the_kernel_is_small_enough_to_be_read() -> None:
     """Lines of code, without blank ones, comments and docstrings."""
-    assert sum(map(code_lines, SOURCES)) < 1037
+    assert sum(map(code_lines, SOURCES)) < 1036
 
 
 def code_lines(path: Path) -> int:
