@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import click
@@ -12,15 +13,24 @@ from ..oracles.errors import BadInput
 @click.command("verify", short_help="Check certificates with the kernel alone.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE [FILE ...]")
 @click.option("--quiet", "-q", is_flag=True, help="Print rejections only.")
-def verify_command(files: tuple[Path, ...], quiet: bool) -> None:
+@click.option("--trust", is_flag=True, help="Also list the code of the kernel that each acceptance rests on.")
+def verify_command(files: tuple[Path, ...], quiet: bool, trust: bool) -> None:
     """ACCEPTED or REJECTED, with what is claimed and why it is rejected. Exit code 1 if any is rejected."""
     from ..oracles.kernel import verify_text
+    from ..oracles.trusted_base import kernel_lines, trusted_base
 
     rejected = 0
     for path in files:
-        judgement = verify_text(_read(path))
+        text = _read(path)
+        base = trusted_base(text) if trust else None
+        judgement = base.judgement if base else verify_text(text)
         if judgement.accepted and not quiet:
             click.echo(f"ACCEPTED {path}: {judgement.claim}")
+        if judgement.accepted and base:
+            click.echo(f"  rests on {base.lines} of {kernel_lines()} lines of code, {base.functions} functions:")
+            for part in base.parts:
+                listed = textwrap.fill(", ".join(part.functions), 96).replace("\n", "\n" + " " * 24)
+                click.echo(f"  {part.file:16}{part.lines:4}  {listed}".rstrip())
         if not judgement.accepted:
             rejected += 1
             click.echo(f"REJECTED {path}: {judgement.reason}")

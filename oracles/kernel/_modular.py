@@ -7,7 +7,6 @@ bound of the rank over Q of the integer matrix that was reduced.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from math import isqrt
 from typing import Any
 
@@ -27,7 +26,6 @@ CELLS_LIMIT = 6 * 10**7
 _PANEL, _WIDE_PANEL = 32, 128
 
 
-@cache
 def is_prime(number: int) -> bool:
     """Trial division; the numbers in question are at most ``PRIME_LIMIT``."""
     return number > 1 and all(number % divisor for divisor in range(2, isqrt(number) + 1))

@@ -88,6 +88,28 @@ def test_verify_accepts_what_laws_wrote_and_rejects_a_changed_number(
     assert "the claim says independent_laws = 7; the witness shows 6" in ran.out
 
 
+def test_verify_lists_the_code_that_an_acceptance_rests_on(
+    flowlaw: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/certificates.md shows it."""
+    monkeypatch.chdir(tmp_path)
+    law = "trace(U1.T*U1 - U2*U2.T)"
+    assert flowlaw("prove", law, "--model", "linear:4-5-2", "--certificate", "trace.json").code == 0
+    ran = flowlaw("verify", "--trust", "trace.json")
+    shown = (Path(__file__).parents[2] / "docs" / "certificates.md").read_text(encoding="utf-8")
+    assert f"$ flowlaw verify --trust trace.json\n{ran.out}```" in shown
+    first, second, *parts = ran.out.splitlines()
+    assert first.startswith("ACCEPTED")
+    assert int(second.split()[2]) == sum(int(words[1]) for words in map(str.split, parts) if ".py" in words[0])
+
+
+def test_a_rejection_lists_no_code(flowlaw: Command, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    ran = flowlaw("verify", "--trust", tmp_path / "a.json")
+    assert ran.code == 1
+    assert "rests on" not in ran.out
+
+
 def test_a_true_law_is_proved_and_one_changed_sign_is_refuted(flowlaw: Command, tmp_path: Path) -> None:
     proved = flowlaw("prove", "U1.T*U1 - U2*U2.T", "--model", "linear:2-3-2", "--certificate", tmp_path / "a.json")
     assert (proved.code, proved.out.splitlines()[0]) == (0, "PROVED: U1.T*U1 - U2*U2.T")

@@ -19,11 +19,6 @@ SCHEMA = json.loads((Path(kernel.__file__).parent / "certificate.schema.json").r
 
 
 @pytest.fixture(scope="module")
-def corpus() -> list[Json]:
-    return campaign.corpus()
-
-
-@pytest.fixture(scope="module")
 def validator() -> Any:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     return jsonschema.Draft202012Validator(SCHEMA)

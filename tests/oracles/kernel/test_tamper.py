@@ -14,11 +14,6 @@ Json = Any
 COUNT = 10_000
 
 
-@pytest.fixture(scope="module")
-def corpus() -> list[Json]:
-    return campaign.corpus()
-
-
 def test_the_corpus_holds_every_kind_of_claim_and_every_rule(corpus: list[Json]) -> None:
     assert {certificate["claim"]["kind"] for certificate in corpus} == {
         "laws", "complete", "refuted", "identity", "value", "rank", "inclusion", "violation", "fibre",
