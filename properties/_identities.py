@@ -30,23 +30,22 @@ def sgd_steps(
     """
     from hypothesis import strategies as st
 
-    def grid(low: int, high: int, of: int) -> SearchStrategy[Fraction]:
-        return st.integers(low, high).map(lambda k: Fraction(k, of))
+    from .strategies import choices
 
     @st.composite
     def drawn(draw: st.DrawFn) -> tuple[SGD, ...]:
-        def each(values: SearchStrategy[Fraction]) -> list[Fraction]:
-            if constant or draw(st.booleans()):
-                return [draw(values)] * steps
-            return [draw(values) for _ in range(steps)]
+        def each(low: int, high: int, of: int, fixed: bool = constant) -> list[Fraction]:
+            count = 1 if fixed or draw(st.booleans()) else steps
+            found = [Fraction(low + k, of) for k in draw(choices(count, high - low + 1))]
+            return found if count == steps else found * steps
 
-        rates, decays = each(grid(1, 20, 40)), each(grid(0, 6, 20))
+        rates, decays = each(1, 20, 40), each(0, 6, 20)
         betas = [Fraction(0)] * steps
         taus = [Fraction(0)] * steps
         if nesterov:
-            betas = [draw(grid(1, 9, 10))] * steps
+            betas = each(1, 9, 10, fixed=True)
         elif momentum:
-            betas, taus = each(grid(1, 9, 10)), each(grid(0, 9, 10))
+            betas, taus = each(1, 9, 10), each(0, 9, 10)
         maximize = draw(st.booleans())
         return tuple(
             SGD(lr=eta, momentum=beta, dampening=tau, weight_decay=lam, nesterov=nesterov, maximize=maximize)

@@ -227,6 +227,8 @@ NEURON = Place("relu:2-1-1", (F(1), F(2), F(3)))
 FILTERS = Place("conv:2-2", (F(2), F(2), F(-1), F(1)))
 SWAPPED = Place("conv:2-2", (F(-2), F(2), F(1), F(1)))
 """The filter 2 (x^2 - 1) as 2 (x + 1) times x - 1, and with the roots swapped: the same norms, another metric."""
+COMMON_ROOT = Place("conv:2-2", (F(1), F(1), F(1), F(1)))
+"""Two filters with a common root: the rank of dphi drops, and brackets at this very point stay in W."""
 
 
 def entries(size: int = 4, denominator: int = 3) -> SearchStrategy[Fraction]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from importlib import import_module
+from itertools import islice
 from math import log2, prod
 from typing import TYPE_CHECKING, Any, cast
 
@@ -226,24 +227,33 @@ def module_check(laws: Sequence[Law], case: Case, dtype: str) -> Residual:
 
 def dyadic(count: int, *, nonzero: bool = False) -> SearchStrategy[tuple[Fraction, ...]]:
     """Multiples of 1/4 between -2 and 2."""
-    from hypothesis import strategies as st
+    from .strategies import choices
 
-    numbers = st.integers(-8, 8).filter(bool) if nonzero else st.integers(-8, 8)
-    return st.tuples(*[numbers.map(lambda a: Fraction(a, 4))] * count)
+    quarters = [Fraction(a, 4) for a in (*range(nonzero, 9), *range(-1, -9, -1))]
+    return choices(count, len(quarters)).map(lambda drawn: tuple(quarters[k] for k in drawn))
 
 
 def drawn_batches(inputs: int, outputs: int, steps: int, samples: int = 2) -> SearchStrategy[tuple[Batch, ...]]:
     """A batch for each step."""
     from hypothesis import strategies as st
 
-    return st.tuples(*[st.tuples(*[st.tuples(dyadic(inputs, nonzero=True), dyadic(outputs))] * samples)] * steps)
+    def batches(drawn: tuple[tuple[Fraction, ...], tuple[Fraction, ...]]) -> tuple[Batch, ...]:
+        rows = zip(_cut(drawn[0], [inputs] * samples * steps), _cut(drawn[1], [outputs] * samples * steps), strict=True)
+        return tuple(tuple(islice(rows, samples)) for _ in range(steps))
+
+    count = samples * steps
+    return st.tuples(dyadic(inputs * count, nonzero=True), dyadic(outputs * count)).map(batches)
 
 
 def drawn_start(sizes: Sequence[int]) -> SearchStrategy[tuple[Vector, ...]]:
     """Weights other than zero, in units of 1/4."""
-    from hypothesis import strategies as st
+    return dyadic(sum(sizes), nonzero=True).map(lambda drawn: tuple(map(Vector, _cut(drawn, sizes))))
 
-    return st.tuples(*[dyadic(size, nonzero=True).map(Vector) for size in sizes])
+
+def _cut(entries: Sequence[Fraction], sizes: Sequence[int]) -> list[tuple[Fraction, ...]]:
+    """The entries in pieces of these sizes."""
+    left = iter(entries)
+    return [tuple(islice(left, size)) for size in sizes]
 
 
 def sample_case(

@@ -21,6 +21,7 @@ from ._losses import OUTPUT_LOSSES as OUTPUT_LOSSES
 from ._losses import OutputLoss as OutputLoss
 from ._losses import losses as losses
 from ._losses import output_losses as output_losses
+from ._numbers import choices as choices
 from ._numbers import matrices as matrices
 from ._numbers import orthogonal as orthogonal
 from ._numbers import rationals as rationals

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Literal
 
 from hypothesis import strategies as st
 
 from ...oracles.errors import BadInput
 from ...oracles.models import DeepLinear, Model, PathLifting
-from ._numbers import Matrix, Vector, rationals, vectors
+from ._numbers import Matrix, Vector, signs, vectors
 
 Targets = Literal["real", "signs", "one-hot"]
 
@@ -37,6 +38,7 @@ def data_dimensions(model: Model) -> tuple[int, int]:
     raise BadInput(f"{model.spec} is not a network, so it has no inputs. Use a deep linear network or a path lifting.")
 
 
+@cache
 def data_sets(
     inputs: int, outputs: int, *, samples: tuple[int, int] = (1, 3), targets: Targets = "real"
 ) -> st.SearchStrategy[DataSet]:
@@ -50,24 +52,20 @@ def data_sets(
             cross-entropy).
     """
     sample = st.tuples(_nonzero_vectors(inputs), _targets(outputs, targets))
-    return st.lists(sample, min_size=samples[0], max_size=samples[1]).map(
-        lambda drawn: DataSet(tuple(x for x, _ in drawn), tuple(y for _, y in drawn))
-    )
+    least, most = samples
+    several = st.tuples(*[sample] * least) if least == most else st.lists(sample, min_size=least, max_size=most)
+    return several.map(lambda drawn: DataSet(tuple(x for x, _ in drawn), tuple(y for _, y in drawn)))
 
 
 def _nonzero_vectors(length: int) -> st.SearchStrategy[Vector]:
-    """Vectors with one entry, at a drawn place, that is not zero."""
-
-    def joined(drawn: tuple[int, Fraction, Vector]) -> Vector:
-        place, entry, others = drawn
-        return (*others[:place], entry, *others[place:])
-
-    return st.tuples(st.integers(0, length - 1), rationals(nonzero=True), vectors(length - 1)).map(joined)
+    """Vectors that are not zero; they shrink to (1, 0, ..., 0)."""
+    first = tuple(Fraction(i == 0) for i in range(length))
+    return vectors(length).map(lambda drawn: drawn if any(drawn) else first)
 
 
 def _targets(length: int, kind: Targets) -> st.SearchStrategy[Vector]:
     if kind == "real":
         return vectors(length)
     if kind == "signs":
-        return st.tuples(*[st.sampled_from([Fraction(1), Fraction(-1)])] * length)
+        return signs(length).map(lambda drawn: tuple(map(Fraction, drawn)))
     return st.integers(0, length - 1).map(lambda hot: tuple(Fraction(i == hot) for i in range(length)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ...oracles.errors import BadInput
 from ...oracles.models import DeepLinear, Model, PathLifting
 from ._balanced import balanced_linear, balanced_paths
-from ._numbers import rationals, signs, vectors
+from ._numbers import choices, matrices, signs, vectors
 from ._points import Point, full_rank, made_generic, stacks
 
 Kind = Literal["generic", "balanced", "near-degenerate", "rank-deficient", "zero-weights", "signed"]
@@ -33,7 +33,7 @@ def initializations(model: Model, kind: Kind | None = None) -> st.SearchStrategy
     """
     if kind is None:
         network = isinstance(model, DeepLinear | PathLifting)
-        return st.one_of(*[initializations(model, each) for each in KINDS if network or each != "balanced"])
+        return _mixed(model, [each for each in KINDS if network or each != "balanced"])
     if kind == "generic":
         return vectors(model.parameters, nonzero=True).map(lambda point: made_generic(model, point, [1] * len(point)))
     if kind == "balanced":
@@ -54,14 +54,20 @@ def initializations(model: Model, kind: Kind | None = None) -> st.SearchStrategy
 
 
 @st.composite
+def _mixed(draw: st.DrawFn, model: Model, kinds: list[Kind]) -> Point:
+    """One of the kinds; the strategies of the others are not even made."""
+    return draw(initializations(model, draw(st.sampled_from(kinds))))
+
+
+@st.composite
 def _rank_deficient(draw: st.DrawFn, model: Model) -> Point:
     point = list(draw(initializations(model, "generic")))
     candidates = [stack for stack in stacks(model) if full_rank(stack) > 1] or list(stacks(model))
     stack = draw(st.sampled_from(candidates))
     rank = draw(st.integers(0, full_rank(stack) - 1))
     # a product of factors with inner dimension `rank`
-    left = draw(st.tuples(*[vectors(rank, denominator=1)] * len(stack)))
-    right = draw(st.tuples(*[vectors(rank, denominator=2)] * len(stack[0])))
+    left = draw(matrices(len(stack), rank, denominator=1))
+    right = draw(matrices(len(stack[0]), rank, denominator=2))
     for row, a in zip(stack, left, strict=True):
         for parameter, b in zip(row, right, strict=True):
             point[parameter] = sum((x * y for x, y in zip(a, b, strict=True)), Fraction(0))
@@ -71,8 +77,8 @@ def _rank_deficient(draw: st.DrawFn, model: Model) -> Point:
 @st.composite
 def _zero_weights(draw: st.DrawFn, model: Model) -> Point:
     point = list(draw(initializations(model, "generic")))
-    most = max(1, model.parameters - 1)
-    for parameter in draw(st.sets(st.integers(0, model.parameters - 1), min_size=1, max_size=most)):
+    zero = {parameter for parameter, chosen in enumerate(draw(choices(len(point), 4))) if chosen == 3} or {0}
+    for parameter in zero if len(zero) < len(point) else range(max(1, len(point) - 1)):
         point[parameter] = Fraction(0)
     return tuple(point)
 
@@ -81,15 +87,14 @@ def _zero_weights(draw: st.DrawFn, model: Model) -> Point:
 def _near_degenerate(draw: st.DrawFn, model: Model) -> Point:
     degenerate = draw(st.one_of(_rank_deficient(model), _zero_weights(model)))
     distance = Fraction(1, 2 ** draw(st.integers(10, 40)))
-    offsets = draw(st.tuples(*[st.integers(-3, 3)] * model.parameters))
+    offsets = ((0, 1, 2, 3, -1, -2, -3)[k] for k in draw(choices(model.parameters, 7)))
     moved = tuple(x + distance * offset for x, offset in zip(degenerate, offsets, strict=True))
     return made_generic(model, moved, [distance] * len(moved))
 
 
 @st.composite
 def _signed(draw: st.DrawFn, model: Model) -> Point:
-    positive = rationals(nonzero=True).map(abs)
-    sizes = draw(st.tuples(*[positive] * model.parameters))
+    sizes = [abs(x) for x in draw(vectors(model.parameters, nonzero=True))]
     chosen: list[int] = []
     for block in model.blocks:
         rows = block.shape[0] if len(block.shape) > 1 else 1

@@ -1,9 +1,15 @@
-"""Small rational numbers, and vectors and matrices of them."""
+"""Small rational numbers, and vectors and matrices of them.
+
+Most of the time of a random case goes into drawing it: so the entries of a vector are drawn at once, as bytes, and a
+strategy is made once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
+from operator import itemgetter
 
 from hypothesis import strategies as st
 
@@ -11,43 +17,67 @@ Vector = tuple[Fraction, ...]
 Matrix = tuple[Vector, ...]
 
 
+@cache
 def rationals(size: int = 9, *, denominator: int = 4, nonzero: bool = False) -> st.SearchStrategy[Fraction]:
-    """Fractions ``a / b`` with ``|a| <= size`` and ``1 <= b <= denominator``; they shrink to 0, or ``nonzero`` to 1."""
-    if nonzero:
-        numerators = st.integers(-size, size - 1).map(lambda a: a if a < 0 else a + 1)
-    else:
-        numerators = st.integers(-size, size)
-    return st.builds(Fraction, numerators, st.integers(1, denominator))
+    """Fractions ``a / b`` with ``|a| <= size`` and ``1 <= b <= denominator``; they shrink to 0, or ``nonzero`` to 1.
+
+    Args:
+        size: at most 127.
+        denominator: at most 256.
+        nonzero: leaves out 0.
+    """
+    return vectors(1, size=size, denominator=denominator, nonzero=nonzero).map(itemgetter(0))
 
 
+@cache
 def vectors(length: int, *, size: int = 9, denominator: int = 4, nonzero: bool = False) -> st.SearchStrategy[Vector]:
     """Vectors of ``length`` rationals; ``nonzero`` means that no entry is zero."""
-    entry = rationals(size, denominator=denominator, nonzero=nonzero)
-    return st.tuples(*[entry] * length)
+    signed = [*range(nonzero, size + 1), *range(-1, -size - 1, -1)]
+
+    def made(drawn: tuple[Sequence[int], Sequence[int]]) -> Vector:
+        return tuple(Fraction(signed[a], 1 + b) for a, b in zip(*drawn, strict=True))
+
+    return st.tuples(choices(length, len(signed)), choices(length, denominator)).map(made)
 
 
+@cache
 def matrices(
     rows: int, columns: int, *, size: int = 9, denominator: int = 4, nonzero: bool = False
 ) -> st.SearchStrategy[Matrix]:
     """Matrices as tuples of rows; ``nonzero`` means that no entry is zero."""
-    row = vectors(columns, size=size, denominator=denominator, nonzero=nonzero)
-    return st.tuples(*[row] * rows)
+    entries = vectors(rows * columns, size=size, denominator=denominator, nonzero=nonzero)
+    return entries.map(lambda flat: tuple(flat[i * columns : (i + 1) * columns] for i in range(rows)))
 
 
+@cache
 def orthogonal(size: int) -> st.SearchStrategy[Matrix]:
     """Rational orthogonal matrices: the identity, or a reflection ``I - 2 v v^T / |v|^2`` with small whole ``v``."""
-    return st.tuples(*[st.integers(-2, 2)] * size).map(_reflection)
+    return choices(size, 5).map(lambda drawn: _reflection([(0, 1, 2, -1, -2)[k] for k in drawn]))
 
 
+@cache
 def unit_vectors(length: int) -> st.SearchStrategy[Vector]:
     """Rational vectors of Euclidean length exactly 1 without zero entries; in the plane they shrink to (3/5, 4/5)."""
-    entry = st.integers(-3, 2).map(lambda a: a if a < 0 else a + 1)
-    return st.builds(_unit, st.sampled_from([1, -1]), st.tuples(*[entry] * length))
+
+    def made(drawn: Sequence[int]) -> Vector:
+        sign, *rest = drawn
+        return _unit((-1) ** sign, [(1, 2, 3, -1, -2, -3)[k] for k in rest])
+
+    return choices(length + 1, 6).map(made)
 
 
+@cache
 def signs(length: int) -> st.SearchStrategy[tuple[int, ...]]:
     """Entries 1 and -1; they shrink to 1."""
-    return st.integers(0, 2**length - 1).map(lambda bits: tuple(-1 if bits >> i & 1 else 1 for i in range(length)))
+    return choices(length, 2).map(lambda drawn: tuple((-1) ** k for k in drawn))
+
+
+@cache
+def choices(length: int, many: int) -> st.SearchStrategy[tuple[int, ...]]:
+    """``length`` numbers below ``many``, at most 256, drawn at once; they shrink to 0."""
+    if many > 256:
+        raise ValueError(f"{many} choices are more than a byte holds; use at most 256")
+    return st.binary(min_size=length, max_size=length).map(lambda drawn: tuple(byte % many for byte in drawn))
 
 
 def _reflection(v: Sequence[int]) -> Matrix:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ pytest.importorskip("flint", reason="exact kernels need python-flint")
 from flowlaw.oracles.kernel import verify
 from flowlaw.properties import PROFILES, Theorem
 from flowlaw.properties._brackets import grade
-from flowlaw.properties._intrinsic import ESCAPED, GENERIC, NEURON, RELAXED, TURNED, Place, two_layer
+from flowlaw.properties._intrinsic import COMMON_ROOT, ESCAPED, GENERIC, NEURON, RELAXED, TURNED, Place, rank, two_layer
 from flowlaw.properties.lawbook import (
     a3_def_properties,
     a3_fibre_dimension,
@@ -31,6 +32,7 @@ MODULES = (
 )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("theorem", [module.THEOREM for module in MODULES], ids=lambda theorem: theorem.id)
 def test_every_part_of_the_entry_comes_out_as_it_should(theorem: Theorem) -> None:
     good = {
@@ -72,6 +74,27 @@ def test_a_point_of_deficient_rank_is_not_judged_by_its_size() -> None:
     found = a3_frobenius.check_two_layers(two_layer([[1, 1]], [[1, 1], [1, 1]]))
     assert found.holds
     assert not found.nontrivial
+
+
+def test_closed_brackets_at_a_point_of_lower_rank_do_not_contradict_a_refutation() -> None:
+    """Found by the property itself: the filters (1, 1) and (1, 1) have a common root."""
+    seen = COMMON_ROOT.look()
+    assert rank([*seen.jacobian, *seen.brackets()]) == rank(seen.jacobian) == 2
+    found = a3_frobenius.check_oracle(COMMON_ROOT)
+    assert found.holds
+    assert found.nontrivial
+
+
+@pytest.mark.parametrize("verdict", ["PROVED", "REFUTED"])
+def test_a_wrong_verdict_on_the_frobenius_property_is_caught(verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = NEURON if verdict == "REFUTED" else GENERIC
+    answer = SimpleNamespace(frobenius=SimpleNamespace(verdict=verdict))
+
+    def wrong(*_: object) -> SimpleNamespace:
+        return answer
+
+    monkeypatch.setattr("flowlaw.oracles.intrinsic.intrinsic", wrong)
+    assert not a3_frobenius.check_oracle(place).holds
 
 
 def test_a_hidden_turn_keeps_phi_and_relaxed_laws_only() -> None:

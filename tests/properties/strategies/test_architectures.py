@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+import pytest
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
@@ -74,6 +75,7 @@ def test_graphs_are_mostly_not_layered() -> None:
     assert len(branched) > 20
 
 
+@pytest.mark.once
 def test_architectures_shrink_to_the_simplest() -> None:
     fixed = settings(derandomize=True, database=None, deadline=None)  # shrinking depends on where it starts
     assert find(fs.linear_models(), lambda _: True, settings=fixed).spec == "linear:1-1-1"

@@ -53,6 +53,7 @@ def test_every_kind_gives_one_fraction_for_each_parameter(spec: str) -> None:
             assert all(type(x) is Fraction for x in point)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("spec", MODELS)
 @pytest.mark.parametrize("kind", ["generic", "near-degenerate", "signed"])
 def test_generic_kinds_have_full_rank_and_no_zero(spec: str, kind: fs.Kind) -> None:
@@ -60,6 +61,7 @@ def test_generic_kinds_have_full_rank_and_no_zero(spec: str, kind: fs.Kind) -> N
     assert all(fs.is_generic(model, point) for point in drawn(model, kind))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("spec", NETWORKS)
 def test_balanced_points_have_balances_of_exactly_zero_and_are_not_zero(spec: str) -> None:
     model = parse_model(spec)
@@ -70,6 +72,7 @@ def test_balanced_points_have_balances_of_exactly_zero_and_are_not_zero(spec: st
     assert len(set(points)) > 5
 
 
+@pytest.mark.once
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_balanced_points_exist_on_every_graph(data: st.DataObject) -> None:
@@ -79,6 +82,7 @@ def test_balanced_points_exist_on_every_graph(data: st.DataObject) -> None:
     assert any(point)
 
 
+@pytest.mark.once
 def test_a_balanced_layered_network_with_biases_needs_no_zero_weight() -> None:
     model = parse_model("relu:2-3-3-2+bias+outbias")
     assert all(all(point) for point in drawn(model, "balanced"))
@@ -90,6 +94,7 @@ def test_balanced_linear_points_have_the_rank_of_the_smallest_width() -> None:
         assert [rank_of(stack, point) for stack in fs.stacks(model)] == [2, 2, 2]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("spec", MODELS)
 def test_rank_deficient_points_miss_full_rank_in_some_stack(spec: str) -> None:
     model = parse_model(spec)
@@ -104,6 +109,7 @@ def test_rank_deficient_points_of_a_wide_layer_keep_all_positive_ranks() -> None
     assert seen >= {0, 1, 2}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("spec", MODELS)
 def test_points_with_zero_weights_have_some_but_not_only_zeros(spec: str) -> None:
     model = parse_model(spec)
@@ -112,6 +118,7 @@ def test_points_with_zero_weights_have_some_but_not_only_zeros(spec: str) -> Non
         assert any(point) or model.parameters == 1
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("spec", MODELS)
 def test_near_degenerate_points_are_close_to_degenerate_ones(spec: str) -> None:
     import numpy as np
@@ -139,6 +146,7 @@ def test_signed_points_have_one_sign_for_each_neuron_and_block() -> None:
     assert seen == {True, False}
 
 
+@pytest.mark.once
 def test_all_kinds_are_mixed_by_default() -> None:
     model = DeepLinear((2, 2, 2))
     points = drawn(model, None, 120)

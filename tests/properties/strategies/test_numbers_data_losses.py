@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flowlaw.oracles.errors import BadInput
 from flowlaw.oracles.models import DeepLinear, parse_model
 from flowlaw.properties import strategies as fs
+from flowlaw.properties.strategies._numbers import choices
 from flowlaw.simulations import DataLoss, Loss, Objective, ReluNetwork
 
 TARGETS: list[Literal["real", "signs", "one-hot"]] = ["real", "signs", "one-hot"]
@@ -49,6 +50,7 @@ def test_unit_vectors_shrink_to_three_four_five() -> None:
     assert find(fs.unit_vectors(2), lambda _: True) == (Fraction(3, 5), Fraction(4, 5))
 
 
+@pytest.mark.once
 @few
 @given(st.sampled_from(TARGETS).flatmap(lambda kind: fs.data_sets(3, 2, samples=(2, 4), targets=kind)))
 def test_data_sets_have_their_shapes_and_no_zero_input(data: fs.DataSet) -> None:
@@ -57,6 +59,7 @@ def test_data_sets_have_their_shapes_and_no_zero_input(data: fs.DataSet) -> None
     assert all(len(y) == 2 for y in data.targets)
 
 
+@pytest.mark.once
 def test_targets_are_signs_or_one_hot_where_the_loss_needs_them() -> None:
     signs = find(fs.data_sets(1, 3, targets="signs"), lambda data: -1 in data.targets[0])
     assert set(signs.targets[0]) == {1, -1}
@@ -85,6 +88,7 @@ def test_losses_are_squared_and_linear() -> None:
     assert find(fs.losses(model, linear=False), lambda loss: loss.curvature[0][2] == 3).curvature == ((0, 0, 3),)
 
 
+@pytest.mark.once
 @few
 @given(st.data())
 def test_slopes_of_output_losses_are_the_derivatives_of_their_values(data: st.DataObject) -> None:
@@ -131,3 +135,26 @@ def test_signs_are_signs(drawn: tuple[int, ...]) -> None:
 
 def test_vectors_are_shown_as_people_write_them() -> None:
     assert fs.shown([Fraction(1, 2), Fraction(-3), 0]) == "(1/2, -3, 0)"
+
+
+@few
+@given(st.integers(0, 6), st.integers(1, 256), st.data())
+def test_choices_stay_below_their_number(length: int, many: int, data: st.DataObject) -> None:
+    drawn = data.draw(choices(length, many))
+    assert len(drawn) == length
+    assert all(0 <= k < many for k in drawn)
+
+
+def test_choices_take_every_value_and_shrink_to_zero() -> None:
+    for k in range(7):
+        assert find(choices(2, 7), lambda drawn, k=k: drawn[1] == k) == (0, k)  # type: ignore[misc]
+
+
+def test_more_choices_than_a_byte_holds_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most 256"):
+        fs.rationals(128)
+
+
+def test_strategies_of_equal_numbers_are_made_once() -> None:
+    assert fs.vectors(3, size=2) is fs.vectors(3, size=2)
+    assert fs.vectors(3, size=2) is not fs.vectors(3, size=3)
