@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..oracles.dynamics import SGD
+from .adapters._seeds import seed_torch
 from .adapters.torch import torch_or_error
 from .target import Array, Parameters, Target
 
@@ -82,7 +83,7 @@ class _Copy:
                 for name, parameter in self._parameters.items():
                     parameter.copy_(torch.from_numpy(np.asarray(parameters[name], dtype=np.float64)))
                     parameter.grad = None
-            torch.manual_seed(seed)
+            seed_torch(torch, seed)
             inputs = _mapped(
                 (self._arguments, self._named), lambda x: torch.randn_like(x) if x.is_floating_point() else x
             )

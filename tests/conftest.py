@@ -1,5 +1,6 @@
 """Profiles for the random cases, and a clean slate of global precision for every test."""
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,12 @@ settings.register_profile(
 )
 settings.register_profile("hunt", deadline=None, max_examples=5000, print_blob=True, database=_hunting_database())
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("gate" if "CI" in os.environ else "dev"))
+
+
+def pytest_collection_finish() -> None:
+    """What the libraries hold stays to the end: the collector need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

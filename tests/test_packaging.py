@@ -1,6 +1,7 @@
 """The repository root is the package: what the layout promises, and what an import may load."""
 
 import ast
+import configparser
 import importlib
 import json
 import os
@@ -20,9 +21,10 @@ ROOMS = ("oracles", "simulations", "properties", "gate", "reports", "cli")  # no
 
 
 def modules_loaded_by(statement: str, folder: Path) -> set[str]:
-    """The modules that ``statement`` loads in a fresh interpreter, beyond those of a bare start."""
+    """The modules that ``statement`` loads in a fresh interpreter, beyond those of a bare start; a warning fails."""
     code = f"import json, sys; bare = set(sys.modules)\n{statement}\nprint(json.dumps(sorted(set(sys.modules) - bare)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False)
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout))
 
@@ -132,6 +134,21 @@ def test_a_misplaced_import_is_found_however_it_is_written(source: str, misplace
     assert misplaced_imports(source, ("flowlaw", "oracles", "models")) == misplaced
 
 
+def modules_of(root: Path) -> set[str]:
+    """The names of all modules below ``root``, the folder of the package, that belong to it."""
+    files = (file for name in wheel_contents() for file in (root / name).rglob("*.py"))
+    parts = (("flowlaw", *file.relative_to(root).with_suffix("").parts) for file in files)
+    return {".".join(part for part in name if part != "__init__") for name in parts if name[-1] != "__main__"}
+
+
+def test_every_module_can_be_imported_without_a_warning(tmp_path: Path) -> None:
+    modules = modules_of(Path(str(flowlaw.__file__)).parent)
+    assert len(modules) > 200
+    statement = f"import importlib\nfor name in {sorted(modules)}: importlib.import_module(name)"
+    loaded = modules_loaded_by(statement, tmp_path)
+    assert modules <= loaded
+
+
 @pytest.mark.parametrize(
     ("module", "unwanted"),
     [
@@ -143,6 +160,35 @@ def test_a_misplaced_import_is_found_however_it_is_written(source: str, misplace
 )
 def test_an_import_loads_nothing_heavy(module: str, unwanted: set[str], tmp_path: Path) -> None:
     assert first_names(modules_loaded_by(f"import {module}", tmp_path)) & unwanted == set()
+
+
+def narrowed(commands: str) -> bool:
+    """Whether a command of tox names tests, and the exact part is not among them."""
+    named = [word for word in commands.replace("}", " ").split() if word.startswith("tests")]
+    return bool(named) and "tests/oracles" not in named
+
+
+def test_the_exact_part_is_tested_on_every_version() -> None:
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    environments = {name for name in tox.sections() if name == "testenv" or name.startswith("testenv:py3")}
+    assert len(environments) >= 3
+    assert not [name for name in environments if narrowed(tox[name].get("commands", ""))]
+    assert narrowed("pytest {posargs:tests/cli tests/test_readme.py}"), "it would be seen"
+    exact = (ROOT / "tests" / "oracles").rglob("*.py")
+    assert not [path.name for path in exact if "mark.once" in path.read_text("utf-8")]
+
+
+def test_no_test_falls_between_the_two_halves_of_3_11() -> None:
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    rest, gate = (tox[f"testenv:{name}"]["commands"].strip("}").split() for name in ("py311", "gate"))
+    left_out = [word.rpartition("--ignore=")[2] for word in rest if "--ignore=" in word]
+    named = [word.rpartition(":")[2] for word in gate if "tests/" in word]
+    assert left_out == named != []
+    assert all((ROOT / folder).is_dir() for folder in named)
+    assert not [word for word in (*rest, *gate) if word.endswith(("-m", "-k"))]
+    assert {"py311", "gate"} <= set(tox["tox"]["env_list"].split(", "))
 
 
 def test_the_kernel_needs_the_standard_library_and_integers_of_numpy_only(tmp_path: Path) -> None:

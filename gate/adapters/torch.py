@@ -22,6 +22,7 @@ from ...oracles.dynamics import (
 from ...oracles.errors import BadInput
 from ..target import Array, Batch, Parameters, Target
 from ._common import Description, Transform, by_step, converted
+from ._seeds import seed_torch
 from ._threads import few_threads
 
 if TYPE_CHECKING:
@@ -372,7 +373,7 @@ class _Training:
     @contextmanager
     def _seeded(self, seed: int) -> Generator[None]:
         with self.torch.random.fork_rng(devices=[]), few_threads(self.torch, self._count):
-            self.torch.manual_seed(seed)
+            seed_torch(self.torch, seed)
             yield
 
 

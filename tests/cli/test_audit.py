@@ -45,6 +45,7 @@ def test_a_schedule_one_step_late_names_the_step_and_the_convention(runs: Path, 
     assert "Residual over bound along" in page
 
 
+@pytest.mark.once
 def test_a_finding_is_replayed_from_its_evidence(runs: Path, tmp_path: Path) -> None:
     told = json.loads(invoke("audit", str(runs / "late"), "--out", str(tmp_path), "--json").output)
     assert (told["exit"], told["first_break"]["step"], told["dtype"]) == (1, 20, "float64")

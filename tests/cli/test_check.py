@@ -53,6 +53,7 @@ def test_two_jobs_give_the_evidence_of_one(flowlaw: Command, tmp_path: Path) -> 
     assert lines(tmp_path / "1")[:-1] == lines(tmp_path / "2")[:-1]
 
 
+@pytest.mark.once
 def test_an_interrupted_run_goes_on_where_it_stopped(
     flowlaw: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -128,6 +129,7 @@ def test_report_writes_the_page_again_from_evidence_alone(flowlaw: Command, tmp_
     assert (tmp_path / "index.html").read_bytes() == first
 
 
+@pytest.mark.once
 def test_a_picture_is_replayed_as_text(flowlaw: Command) -> None:
     replayed = flowlaw("replay", "A3.linear2.converse#picture-1")
     assert replayed.code == 0

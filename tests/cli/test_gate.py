@@ -131,6 +131,7 @@ def test_expectations_turn_a_known_violation_into_0(flowlaw: Command, found: Fou
     assert "as expected: fc2 is trained by something else" in ran.out
 
 
+@pytest.mark.once
 def test_expectations_that_are_out_of_date_warn_or_fail(flowlaw: Command, found: Found) -> None:
     found({**VIOLATED, "verdict": "HOLDS"})
     Path("expect.toml").write_text(EXPECT + EXPECT.replace("fc2*", "nosuch"))
@@ -182,6 +183,7 @@ def test_wrong_use_ends_with_2_one_paragraph_and_no_file(
     assert not Path("flowlaw-gate").exists()
 
 
+@pytest.mark.once
 def test_a_replay_needs_evidence_of_a_gate_that_has_the_finding(flowlaw: Command, found: Found) -> None:
     found(HOLDS)
     flowlaw("gate", "fake_gate:target")
@@ -204,6 +206,7 @@ def test_a_replay_needs_evidence_of_a_gate_that_has_the_finding(flowlaw: Command
         assert "names no command" in ran.err
 
 
+@pytest.mark.once
 def test_the_same_seed_gives_the_same_evidence_but_for_the_time(flowlaw: Command, found: Found) -> None:
     found(HOLDS, VIOLATED, SKIPPED)
     lines: list[Any] = []
@@ -213,20 +216,36 @@ def test_the_same_seed_gives_the_same_evidence_but_for_the_time(flowlaw: Command
     assert lines[0] == lines[1]
 
 
-@pytest.mark.parametrize("example", ["numpy", "torch", "optax"])
-def test_the_examples_obey_and_their_mutants_are_caught(
-    flowlaw: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, example: str
+def test_an_example_obeys_and_its_mutant_is_caught(
+    flowlaw: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for package in {"torch": ("torch",), "optax": ("jax", "optax")}.get(example, ()):
-        pytest.importorskip(package)
     monkeypatch.chdir(ROOT)
     options = ("--out", tmp_path, "--runs", 1, "--steps", 5, "--json")
-    good = flowlaw("gate", f"examples.gate_{example}:target", *options)
+    good = flowlaw("gate", "examples.gate_numpy:target", *options)
     assert good.code == 0, good.out + good.err
     assert len(json.loads(good.out)["findings"]) > 5
-    broken = flowlaw("gate", f"examples.gate_{example}:broken", *options)
+    broken = flowlaw("gate", "examples.gate_numpy:broken", *options)
     assert broken.code == 1, broken.out + broken.err
     worst = max(json.loads(broken.out)["findings"], key=lambda one: one.get("ratio", 0))
     assert worst["ratio"] > 1e6
-    if example == "numpy":
-        assert flowlaw("replay", worst["replay"].split("'")[1], tmp_path / "evidence.jsonl").code == 1
+    assert flowlaw("replay", worst["replay"].split("'")[1], tmp_path / "evidence.jsonl").code == 1
+
+
+@pytest.mark.parametrize(("example", "packages"), [("torch", ["torch"]), ("optax", ["jax", "optax"])])
+def test_an_example_and_its_mutant_are_told_apart_in_one_run(
+    flowlaw: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, example: str, packages: list[str]
+) -> None:
+    """One process loads the framework for both."""
+    for package in packages:
+        pytest.importorskip(package)
+    monkeypatch.chdir(ROOT)
+    both = [f"examples.gate_{example}:{name}" for name in ("target", "broken")]
+    ran = flowlaw("gate", *both, "--out", tmp_path, "--runs", 1, "--steps", 5, "--json")
+    assert ran.code == 1, ran.out + ran.err
+    findings = json.loads(ran.out)["findings"]
+    good = [one for one in findings if not one["target"].endswith("broken")]
+    broken = [one for one in findings if one["target"].endswith("broken")]
+    assert len(good) > 5
+    assert not [one for one in good if one["verdict"] == "VIOLATED"]
+    assert "HOLDS" in {one["verdict"] for one in good}
+    assert max(float(one["ratio"]) for one in broken if one["verdict"] == "VIOLATED") > 1e6

@@ -82,6 +82,7 @@ class Wrong:
         return 1.01 * self.flow.apply(z, covector)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("model", "start"), ACCEPTANCE)
 def test_a_wrong_flow_is_violated(
     flowlaw: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: str, start: str
@@ -117,6 +118,7 @@ def test_the_terminal_shows_formulas_values_and_no_number_that_rounding_could_ch
     assert {path.name for path in (tmp_path / "flowlaw-reduced").iterdir()} == FILES
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("model", "start"), ACCEPTANCE)
 def test_the_module_makes_the_same_flow_in_a_process_of_its_own(
     flowlaw: Command, tmp_path: Path, model: str, start: str
@@ -212,6 +214,7 @@ def test_another_seed_is_another_loss_and_another_point(flowlaw: Command, tmp_pa
     assert first["loss"]["slope"] != second["loss"]["slope"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -234,6 +237,7 @@ def test_what_cannot_be_compared_is_skipped_and_the_formulas_are_written(
     assert record["comparison"] is None
 
 
+@pytest.mark.once
 def test_no_verdict_is_given_where_the_error_of_integration_is_not_known(
     flowlaw: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -244,6 +248,7 @@ def test_no_verdict_is_given_where_the_error_of_integration_is_not_known(
     assert "SKIPPED: up to time 1/2: Halving the step does not change the flows as it should." in ran.out
 
 
+@pytest.mark.once
 def test_a_flow_that_does_not_move_says_nothing(flowlaw: Command, tmp_path: Path) -> None:
     path = tmp_path / "loss.toml"
     path.write_text("slope = [0, 0, 0, 0]")
@@ -308,6 +313,7 @@ def test_the_article_compiles_and_fits_its_page(flowlaw: Command, tmp_path: Path
     assert (tmp_path / "reduced.pdf").stat().st_size > 10_000
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("model", "start"), ACCEPTANCE)
 def test_the_article_is_balanced_and_uses_only_what_it_loads(
     flowlaw: Command, tmp_path: Path, model: str, start: str

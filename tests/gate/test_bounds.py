@@ -123,6 +123,7 @@ def test_a_stack_is_its_windows_one_by_one(number: int) -> None:
 # -- runs --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_is_right_is_far_inside_its_bounds(name: str, dtype: str) -> None:
@@ -133,6 +134,7 @@ def test_what_is_right_is_far_inside_its_bounds(name: str, dtype: str) -> None:
     assert sum(finding.verdict == "HOLDS" for finding in findings) >= 5
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_rate_that_is_wrong_by_a_millionth_is_far_outside(name: str) -> None:
     update, described = RIGHT[name]

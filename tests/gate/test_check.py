@@ -86,6 +86,7 @@ def test_groups_are_judged_by_their_own_laws() -> None:
     assert any(f.identity == "param-groups" and f.ratio > 1e3 for f in check(wrong))
 
 
+@pytest.mark.once
 def test_a_law_that_does_not_apply_is_skipped_with_its_reason() -> None:
     signs = [f for f in check(target(sgd(0.1), SignSGD(lr=0.1))) if f.identity == "none"]
     assert signs
@@ -161,6 +162,7 @@ def test_sam_asks_for_its_gradient_elsewhere() -> None:
     assert check(replace(target(update, SAM(lr=0.1, rho=0.06)), step=step))[0].ratio > 1e3
 
 
+@pytest.mark.once
 def test_adaptive_optimizers_are_judged_in_their_metric() -> None:
     findings = check(target(adam(0.01, decay=0.1), AdamW(lr=0.01, weight_decay=0.1)))
     assert {f.identity for f in findings} == {"step", "gradient", "orthogonality", "adamw.step", "adamw.metric"}
@@ -173,6 +175,7 @@ def test_adaptive_optimizers_are_judged_in_their_metric() -> None:
 # -- records of others -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.once
 def test_snapshots_alone_are_judged_by_the_laws_of_weights() -> None:
     from flowlaw.gate.judge import judge
 

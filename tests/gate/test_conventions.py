@@ -194,12 +194,18 @@ MUTANTS: dict[str, tuple[Update, Any, str, dict[str, Any]]] = {
 }
 
 
+EVERYWHERE = ("decoupled", "Nesterov", "AdamW, eps inside")
+"""Run on every version of Python."""
+
+
 def made(name: str) -> Target:
     update, described, _, chosen = MUTANTS[name]
     return target(update, described, **chosen)
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in EVERYWHERE else pytest.mark.once) for name in MUTANTS]
+)
 def test_a_mutant_is_caught_and_its_convention_explains_it(name: str) -> None:
     every = (*CONVENTIONS, *PRECISIONS, *of_tensor(2, "w2"))
     expected = next(convention.sentence for convention in every if convention.name == MUTANTS[name][2])
@@ -231,6 +237,7 @@ def test_nothing_explains_what_no_convention_does() -> None:
     assert findings[0].explanations == ()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("name", "seen_by_weights"),
     [

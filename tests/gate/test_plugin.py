@@ -75,6 +75,7 @@ def test_there_is_a_test_for_each_law_and_family(ran: Pytest) -> None:
     assert "2 passed, 1 skipped" in done.stdout
 
 
+@pytest.mark.once
 def test_a_violation_is_a_failing_test_that_says_what_why_and_how_to_see_it(ran: Pytest) -> None:
     done = ran("--flowlaw-target=fake_gate:target", "--flowlaw-seed=5", findings=[HOLDS, VIOLATED])
     assert done.returncode == 1
@@ -91,6 +92,7 @@ def test_a_violation_is_a_failing_test_that_says_what_why_and_how_to_see_it(ran:
     assert "pytest_plugin.py" not in done.stdout
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("findings", [[], [SKIPPED]])
 def test_nothing_measured_fails(ran: Pytest, findings: list[dict[str, object]]) -> None:
     done = ran("--flowlaw-target=fake_gate:target", findings=findings)
@@ -99,6 +101,7 @@ def test_nothing_measured_fails(ran: Pytest, findings: list[dict[str, object]]) 
     assert "1 failed, 1 passed, 1 skipped" in done.stdout
 
 
+@pytest.mark.once
 def test_what_is_expected_is_an_expected_failure(ran: Pytest, project: Path) -> None:
     (project / "expect.toml").write_text(EXPECT + EXPECT.replace("fc2*", "nosuch"))
     options = ("--flowlaw-target=fake_gate:target", "--flowlaw-expect=expect.toml")
@@ -113,12 +116,14 @@ def test_what_is_expected_is_an_expected_failure(ran: Pytest, project: Path) -> 
     assert "1 failed, 2 passed, 1 xfailed" in strict.stdout
 
 
+@pytest.mark.once
 def test_tests_are_chosen_by_name_like_any_others(ran: Pytest) -> None:
     done = ran("--flowlaw-target=fake_gate:target", "-k", "fc1", findings=[HOLDS, VIOLATED])
     assert done.returncode == 0
     assert "1 passed, 2 deselected" in done.stdout
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("spec", "says"),
     [

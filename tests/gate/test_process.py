@@ -56,6 +56,7 @@ def test_every_law_holds_of_a_network_that_trains_itself_in_c(client: Path) -> N
     assert all(finding.power < 1e-2 for finding in findings)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("bug", BUGS)
 def test_every_bug_of_the_client_is_violated(client: Path, bug: str) -> None:
     findings = check(process_target([str(client), f"--bug={bug}"], name="c"), runs=1, steps=4)

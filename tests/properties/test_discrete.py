@@ -118,6 +118,7 @@ def test_a_case_without_windows_counts_as_trivial() -> None:
     assert not exact_residual((LAW,), case).nontrivial
 
 
+@pytest.mark.once
 def test_the_bound_of_the_closed_form_does_not_grow_with_the_run() -> None:
     """Sums of absolute terms of the propagators alone would grow by 1.9 a step, to 1e27 here."""
     case = network_case((SGD(lr=F(1, 64), momentum=F(81, 100), weight_decay=F(1, 2)),) * 100)

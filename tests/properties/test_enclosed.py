@@ -112,6 +112,7 @@ MUTANTS: list[tuple[Reduced, Operator]] = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.spec)
 def test_the_reduced_flow_overlaps_with_the_full_flow(case: Reduced) -> None:
     found = gap(case, time=F(1, 4))
@@ -120,6 +121,7 @@ def test_the_reduced_flow_overlaps_with_the_full_flow(case: Reduced) -> None:
     assert found.value == 0
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("case", "operator"), MUTANTS, ids=lambda x: x.spec if isinstance(x, Reduced) else "")
 def test_a_wrong_formula_is_proved_wrong(case: Reduced, operator: Operator) -> None:
     found = gap(replace(case, operator=operator), time=F(1, 4))
@@ -127,6 +129,7 @@ def test_a_wrong_formula_is_proved_wrong(case: Reduced, operator: Operator) -> N
     assert found.value > F(1, 10_000)
 
 
+@pytest.mark.once
 def test_the_sign_of_lambda_does_not_show_where_both_sides_are_whole() -> None:
     """n = m = r: the two terms with lambda cancel, so that this is no mutant."""
     assert gap(replace(TWO, operator=relaxed(F(-1), F(-1), F(1))), time=F(1, 4)).value == 0

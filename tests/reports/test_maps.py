@@ -86,6 +86,7 @@ MISFITS: dict[str, tuple[Callable[[Any], object], str]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", MISFITS)
 def test_evidence_with_a_picture_that_does_not_fit_together_is_refused(name: str, tmp_path: Path, sample: Any) -> None:
     change, words = MISFITS[name]

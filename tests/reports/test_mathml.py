@@ -68,6 +68,7 @@ def test_the_tables_hold_mathml_core_and_nothing_active(which: str, sample: Any)
             assert not active, (tex, active)
 
 
+@pytest.mark.once
 def test_every_formula_of_the_lawbook_is_in_the_table() -> None:
     absent = [tex for tex in lawbook_formulas() if tex not in load_table()]
     assert not absent, "run python -m flowlaw.reports.mathml.regenerate for:\n" + "\n".join(absent)

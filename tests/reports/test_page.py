@@ -151,6 +151,7 @@ def test_the_summary_is_embedded_as_canonical_json(text: str, good: Path) -> Non
     assert json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False) == embedded
 
 
+@pytest.mark.once
 def test_a_hundred_theorems_fit_in_a_megabyte(sample: Any, tmp_path: Path) -> None:
     evidence = sample.write(tmp_path, theorems=100)
     write_report(evidence, tmp_path / "report.html", formulas=sample.formulas())
@@ -185,6 +186,7 @@ def test_before_curves_are_left_out_certificates_and_formulas_of_steps_are(
     assert set(Outline(drawn).ids) <= set(Outline(full).ids)
 
 
+@pytest.mark.once
 def test_a_page_that_would_still_be_too_large_keeps_every_sentence_and_verdict(
     good: Path, sample: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +212,7 @@ def crowded(good: Path, sample: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     return target
 
 
+@pytest.mark.once
 def test_a_page_that_is_too_large_gets_a_page_for_each_theorem(crowded: Path, good: Path, sample: Any) -> None:
     text, evidence = crowded.read_text("utf-8"), read_evidence(good)
     assert "the page of each theorem" in text
@@ -227,6 +230,7 @@ def test_a_page_that_is_too_large_gets_a_page_for_each_theorem(crowded: Path, go
         assert link.startswith("#") or (folder / link).exists(), link
 
 
+@pytest.mark.once
 def test_pages_of_theorems_go_when_one_page_holds_everything(
     crowded: Path, good: Path, sample: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +240,7 @@ def test_pages_of_theorems_go_when_one_page_holds_everything(
     assert "theorems/" not in crowded.read_text("utf-8")
 
 
+@pytest.mark.once
 def test_pages_that_are_not_ours_stay(crowded: Path, good: Path, sample: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     other = crowded.parent / "theorems" / "notes.html"
     other.write_text("<!doctype html><title>My notes</title>", "utf-8")

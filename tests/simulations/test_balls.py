@@ -78,6 +78,7 @@ def flow() -> CertifiedFlow:
     return certified_flow(three_by_two(), BALANCED, time=1, digits=60)
 
 
+@pytest.mark.once
 def test_sixty_certified_digits_agree_with_the_closed_form_of_a_balanced_start(flow: CertifiedFlow) -> None:
     assert flow.digits >= 60
     assert agrees_with_closed_form(flow)
@@ -115,6 +116,7 @@ def test_a_law_with_one_sign_changed_is_proved_to_change(flow: CertifiedFlow) ->
     assert low > 0 or high < 0
 
 
+@pytest.mark.once
 def test_mpmath_lands_inside_a_coarser_enclosure_at_an_inner_time() -> None:
     random = Random(3)
     energy = Objective(DeepLinear((1, 2, 2, 1)), Loss.squared([Fraction(3, 2)]))

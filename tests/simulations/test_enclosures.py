@@ -94,6 +94,7 @@ def test_a_wrong_closed_form_does_not() -> None:
         assert not contains(flow.end, as_arb(F(1)).sinh() + as_arb(F(1, 10**28)))
 
 
+@pytest.mark.once
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.fractions(-1, 1, max_denominator=4), min_size=4, max_size=4), st.fractions(-1, 1, max_denominator=3))
 def test_a_polynomial_flow_is_enclosed_as_by_the_certified_flow(point: list[Fraction], target: Fraction) -> None:
@@ -245,6 +246,7 @@ def test_sizes_out_of_range_are_refused(time: int, digits: int) -> None:
         enclose_flow(logistic, [F(1, 2)], time=time, digits=digits)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("field", "start", "time"),
     [

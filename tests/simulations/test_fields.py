@@ -71,6 +71,7 @@ def test_the_energy_has_the_gradient_that_the_field_gives() -> None:
     assert np.allclose(slopes, field(point), rtol=1e-7)
 
 
+@pytest.mark.once
 @given(st.data())
 @settings(max_examples=80)
 def test_the_value_of_a_polynomial_is_within_its_bound(data: st.DataObject) -> None:

@@ -33,12 +33,14 @@ def test_a_schedule_one_step_late_is_found_at_its_step_and_explained(tmp_path: P
     assert found.first_break.finding.ratio > 1e3
 
 
+@pytest.mark.once
 def test_decay_outside_of_the_momentum_is_explained(tmp_path: Path) -> None:
     found = judged(record(tmp_path, decoupled=True))
     assert found.exit_code == 1
     assert any("decoupled" in sentence for sentence in found.explanations)
 
 
+@pytest.mark.once
 def test_twice_the_decay_is_seen_at_the_first_step(tmp_path: Path) -> None:
     found = judged(record(tmp_path, decay=2.0**-5))
     assert found.first_break is not None
@@ -46,6 +48,7 @@ def test_twice_the_decay_is_seen_at_the_first_step(tmp_path: Path) -> None:
     assert any("twice" in sentence for sentence in found.explanations)
 
 
+@pytest.mark.once
 def test_steps_count_as_the_run_file_counts_them(tmp_path: Path) -> None:
     shifted = RUN_FILE.replace("version = 1", "version = 1\nfirst_step = 100").replace("from = 15", "from = 115")
     found = judged(record(tmp_path, late=1, first=100, run_file=shifted))
@@ -81,6 +84,7 @@ def test_a_run_file_without_charges_measures_nothing(tmp_path: Path) -> None:
     assert "no [[charge]]" in found.findings[0].reason
 
 
+@pytest.mark.once
 def test_a_long_run_is_judged_in_parts_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = record(tmp_path, late=1)
     whole = judged(folder)

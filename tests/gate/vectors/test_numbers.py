@@ -31,6 +31,7 @@ def test_an_enclosure_holds_the_value_that_mpmath_finds(a: Fraction, b: Fraction
     assert found.high - found.low < Fraction(1, 10**50)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 @given(st.tuples(RATIONALS, RATIONALS, RATIONALS, RATIONALS))
 def test_floats_stay_within_their_units(dtype: Any, values: tuple[Fraction, ...]) -> None:

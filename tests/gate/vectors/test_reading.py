@@ -124,6 +124,7 @@ def test_what_is_no_file_of_vectors_is_refused(tmp_path: Path, name: str) -> Non
         vectors.read_file(path)
 
 
+@pytest.mark.once
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)

@@ -144,7 +144,7 @@ WORDS = st.sampled_from([*FUNCTIONS, *SIGNS, "U1", "U2", "W", "x", "0", "1", "2"
 @example("(1/3)^50*(1/7)^50")
 @example("det(U1*U2)/0")
 @example("sum(U1)^50")
-@example("(U1*U2)^25")
+@example("(U1*U2)^3")
 @example("U1^0")
 @example("x" * 10_001)
 def test_any_text_is_a_matrix_or_bad_input(text: str) -> None:
@@ -154,6 +154,12 @@ def test_any_text_is_a_matrix_or_bad_input(text: str) -> None:
         return
     assert len(value.entries) == value.shape[0] * value.shape[1] > 0
     assert all(entry.degree <= limits.EXPRESSION_DEGREE for entry in value.entries)
+
+
+@pytest.mark.slow
+def test_a_power_that_works_until_the_budget_is_spent_is_too_large() -> None:
+    with pytest.raises(TooLarge, match="term operations"):
+        evaluate(parse("(U1*U2)^25"), parse_model("linear:2-3-2"))
 
 
 @given(st.integers(0, 10**20), st.integers(1, 10**20), st.integers(0, 10**12))

@@ -7,6 +7,7 @@ import pytest
 from flowlaw.properties.lawbook import a3_linear2_converse as entry
 
 
+@pytest.mark.once
 def test_the_picture_shows_all_six_cases_and_ends_where_nothing_changes_any_more() -> None:
     shown = entry.picture()
     cells = {
@@ -25,6 +26,7 @@ def test_the_picture_shows_all_six_cases_and_ends_where_nothing_changes_any_more
     assert all(cells[n, m, r] == cells[m, n, r] for n, m, r in cells)
 
 
+@pytest.mark.once
 def test_the_picture_does_not_agree_with_a_case_that_is_put_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     right = entry.stated
 

@@ -70,6 +70,7 @@ def test_the_metric_is_that_of_the_parameters(spec: str) -> None:
         assert np.abs(columns - truth).max() < 1e-10 * np.abs(truth).max()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("spec", SPECS)
 def test_full_and_reduced_flow_stay_together(spec: str) -> None:
     model = read(spec)
@@ -99,6 +100,7 @@ class Wrong:
         return self.inner.apply(z, covector)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("spec", SPECS)
 def test_the_flow_of_other_laws_is_told_apart(spec: str) -> None:
     model = read(spec)

@@ -38,6 +38,7 @@ def flow(model: DeepLinear, point: list[Rational]) -> TwoLayerFlow:
     return found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", list(CASES))
 def test_both_flows_agree_and_their_distance_falls_at_order_four(name: str) -> None:
     model, point, loss, time = CASES[name]
@@ -48,6 +49,7 @@ def test_both_flows_agree_and_their_distance_falls_at_order_four(name: str) -> N
     assert min(found.slopes) > 3.5
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -127,6 +129,7 @@ def test_other_models_are_left_to_other_modules_and_refusals_name_the_hypothesis
         reduced_flow(DeepLinear((1, 2, 3)), [F(3, 4), 0, F(5, 4), 0, 0, 0, 1, 0])
 
 
+@pytest.mark.once
 def test_a_balanced_flow_of_lower_rank_is_integrated_at_full_order() -> None:
     """Roundings and stages leave the matrices of rank 1, and |s| has a kink there: the order would fall to 2."""
     model = DeepLinear((2, 1, 2))
