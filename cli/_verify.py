@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..oracles.errors import BadInput
+
+if TYPE_CHECKING:
+    from ..oracles.kernel import Judgement
 
 
 @click.command("verify", short_help="Check certificates with the kernel alone.")
@@ -17,25 +21,32 @@ from ..oracles.errors import BadInput
 def verify_command(files: tuple[Path, ...], quiet: bool, trust: bool) -> None:
     """ACCEPTED or REJECTED, with what is claimed and why it is rejected. Exit code 1 if any is rejected."""
     from ..oracles.kernel import verify_text
-    from ..oracles.trusted_base import kernel_lines, trusted_base
 
     rejected = 0
     for path in files:
         text = _read(path)
-        base = trusted_base(text) if trust else None
-        judgement = base.judgement if base else verify_text(text)
+        judgement, rests_on = _trusted(text) if trust else (verify_text(text), "")
         if judgement.accepted and not quiet:
             click.echo(f"ACCEPTED {path}: {judgement.claim}")
-        if judgement.accepted and base:
-            click.echo(f"  rests on {base.lines} of {kernel_lines()} lines of code, {base.functions} functions:")
-            for part in base.parts:
-                listed = textwrap.fill(", ".join(part.functions), 96).replace("\n", "\n" + " " * 24)
-                click.echo(f"  {part.file:16}{part.lines:4}  {listed}".rstrip())
+        if judgement.accepted and rests_on:
+            click.echo(rests_on)
         if not judgement.accepted:
             rejected += 1
             click.echo(f"REJECTED {path}: {judgement.reason}")
     if rejected:
         raise SystemExit(1)
+
+
+def _trusted(text: str) -> tuple[Judgement, str]:
+    """The judgement of a certificate, and a paragraph on the code that it rests on."""
+    from ..oracles.trusted_base import kernel_lines, trusted_base
+
+    base = trusted_base(text)
+    lines = [f"  rests on {base.lines} of {kernel_lines()} lines of code, {base.functions} functions:"]
+    for part in base.parts:
+        listed = textwrap.fill(", ".join(part.functions), 96).replace("\n", "\n" + " " * 24)
+        lines.append(f"  {part.file:16}{part.lines:4}  {listed}".rstrip())
+    return base.judgement, "\n".join(lines)
 
 
 def _read(path: Path) -> str:
