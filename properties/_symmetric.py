@@ -253,7 +253,8 @@ def targets(*families: Family, steps: int) -> SearchStrategy[tuple[Target, Leave
         loss = _FAMILIES[family]
         shape = draw(st.tuples(*(st.integers(width, 2) for width in loss.least)))
         sizes = loss.sizes(shape)
-        batches = draw(st.tuples(*[vectors(loss.data(shape), size=4, denominator=2)] * steps))
+        first, *others = draw(st.tuples(*[vectors(loss.data(shape), size=4, denominator=2)] * steps))
+        batches = (first if any(first) else (Fraction(1), *first[1:]), *others)  # with zeros alone nothing would move
         constants = draw(vectors(loss.constants(shape), size=3, denominator=1, nonzero=True))
         start = tuple(Vector(draw(vectors(size, size=4, denominator=2, nonzero=True))) for size in sizes)
         return Target(family, sizes, batches, shape, constants), start

@@ -1,7 +1,7 @@
 """Small rational numbers, and vectors and matrices of them.
 
-Most of the time of a random case goes into drawing it: so the entries of a vector are drawn at once, as bytes, and a
-strategy is made once.
+Most of the time of a random case goes into drawing it, and much of that into making strategies: so a vector is drawn as
+plain integers, and strategies that differ by numbers alone are made once.
 """
 
 from __future__ import annotations
@@ -19,13 +19,7 @@ Matrix = tuple[Vector, ...]
 
 @cache
 def rationals(size: int = 9, *, denominator: int = 4, nonzero: bool = False) -> st.SearchStrategy[Fraction]:
-    """Fractions ``a / b`` with ``|a| <= size`` and ``1 <= b <= denominator``; they shrink to 0, or ``nonzero`` to 1.
-
-    Args:
-        size: at most 127.
-        denominator: at most 256.
-        nonzero: leaves out 0.
-    """
+    """Fractions ``a / b`` with ``|a| <= size`` and ``1 <= b <= denominator``; they shrink to 0, or ``nonzero`` to 1."""
     return vectors(1, size=size, denominator=denominator, nonzero=nonzero).map(itemgetter(0))
 
 
@@ -74,10 +68,9 @@ def signs(length: int) -> st.SearchStrategy[tuple[int, ...]]:
 
 @cache
 def choices(length: int, many: int) -> st.SearchStrategy[tuple[int, ...]]:
-    """``length`` numbers below ``many``, at most 256, drawn at once; they shrink to 0."""
-    if many > 256:
-        raise ValueError(f"{many} choices are more than a byte holds; use at most 256")
-    return st.binary(min_size=length, max_size=length).map(lambda drawn: tuple(byte % many for byte in drawn))
+    """``length`` numbers below ``many``; each shrinks to 0."""
+    # Drawn one by one: drawn at once, as bytes, whole vectors would come again, or zero, in a third of the cases.
+    return st.tuples(*[st.integers(0, many - 1)] * length)
 
 
 def _reflection(v: Sequence[int]) -> Matrix:
