@@ -227,9 +227,9 @@ def module_check(laws: Sequence[Law], case: Case, dtype: str) -> Residual:
 
 def dyadic(count: int, *, nonzero: bool = False) -> SearchStrategy[tuple[Fraction, ...]]:
     """Multiples of 1/4 between -2 and 2."""
-    from .strategies import choices
+    from .strategies import choices, signed
 
-    quarters = [Fraction(a, 4) for a in (*range(nonzero, 9), *range(-1, -9, -1))]
+    quarters = [Fraction(a, 4) for a in signed(8, nonzero=nonzero)]
     return choices(count, len(quarters)).map(lambda drawn: tuple(quarters[k] for k in drawn))
 
 

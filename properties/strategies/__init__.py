@@ -26,6 +26,7 @@ from ._numbers import matrices as matrices
 from ._numbers import orthogonal as orthogonal
 from ._numbers import rationals as rationals
 from ._numbers import shown as shown
+from ._numbers import signed as signed
 from ._numbers import signs as signs
 from ._numbers import unit_vectors as unit_vectors
 from ._numbers import vectors as vectors

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ...oracles.errors import BadInput
 from ...oracles.models import DeepLinear, Model, PathLifting
 from ._balanced import balanced_linear, balanced_paths
-from ._numbers import choices, matrices, signs, vectors
+from ._numbers import choices, matrices, signed, signs, vectors
 from ._points import Point, full_rank, made_generic, stacks
 
 Kind = Literal["generic", "balanced", "near-degenerate", "rank-deficient", "zero-weights", "signed"]
@@ -87,7 +87,8 @@ def _zero_weights(draw: st.DrawFn, model: Model) -> Point:
 def _near_degenerate(draw: st.DrawFn, model: Model) -> Point:
     degenerate = draw(st.one_of(_rank_deficient(model), _zero_weights(model)))
     distance = Fraction(1, 2 ** draw(st.integers(10, 40)))
-    offsets = ((0, 1, 2, 3, -1, -2, -3)[k] for k in draw(choices(model.parameters, 7)))
+    steps = signed(3)
+    offsets = (steps[k] for k in draw(choices(model.parameters, len(steps))))
     moved = tuple(x + distance * offset for x, offset in zip(degenerate, offsets, strict=True))
     return made_generic(model, moved, [distance] * len(moved))
 

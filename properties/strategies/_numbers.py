@@ -26,12 +26,12 @@ def rationals(size: int = 9, *, denominator: int = 4, nonzero: bool = False) -> 
 @cache
 def vectors(length: int, *, size: int = 9, denominator: int = 4, nonzero: bool = False) -> st.SearchStrategy[Vector]:
     """Vectors of ``length`` rationals; ``nonzero`` means that no entry is zero."""
-    signed = [*range(nonzero, size + 1), *range(-1, -size - 1, -1)]
+    numerators = signed(size, nonzero=nonzero)
 
     def made(drawn: tuple[Sequence[int], Sequence[int]]) -> Vector:
-        return tuple(Fraction(signed[a], 1 + b) for a, b in zip(*drawn, strict=True))
+        return tuple(Fraction(numerators[a], 1 + b) for a, b in zip(*drawn, strict=True))
 
-    return st.tuples(choices(length, len(signed)), choices(length, denominator)).map(made)
+    return st.tuples(choices(length, len(numerators)), choices(length, denominator)).map(made)
 
 
 @cache
@@ -46,18 +46,20 @@ def matrices(
 @cache
 def orthogonal(size: int) -> st.SearchStrategy[Matrix]:
     """Rational orthogonal matrices: the identity, or a reflection ``I - 2 v v^T / |v|^2`` with small whole ``v``."""
-    return choices(size, 5).map(lambda drawn: _reflection([(0, 1, 2, -1, -2)[k] for k in drawn]))
+    entries = signed(2)
+    return choices(size, len(entries)).map(lambda drawn: _reflection([entries[k] for k in drawn]))
 
 
 @cache
 def unit_vectors(length: int) -> st.SearchStrategy[Vector]:
     """Rational vectors of Euclidean length exactly 1 without zero entries; in the plane they shrink to (3/5, 4/5)."""
+    entries = signed(3, nonzero=True)
 
     def made(drawn: Sequence[int]) -> Vector:
         sign, *rest = drawn
-        return _unit((-1) ** sign, [(1, 2, 3, -1, -2, -3)[k] for k in rest])
+        return _unit((-1) ** sign, [entries[k] for k in rest])
 
-    return choices(length + 1, 6).map(made)
+    return choices(length + 1, len(entries)).map(made)
 
 
 @cache
@@ -71,6 +73,11 @@ def choices(length: int, many: int) -> st.SearchStrategy[tuple[int, ...]]:
     """``length`` numbers below ``many``; each shrinks to 0."""
     # Drawn one by one: drawn at once, as bytes, whole vectors would come again, or zero, in a third of the cases.
     return st.tuples(*[st.integers(0, many - 1)] * length)
+
+
+def signed(size: int, *, nonzero: bool = False) -> list[int]:
+    """The whole numbers up to ``size`` in absolute value, in the order in which they shrink, the negative ones last."""
+    return [*range(nonzero, size + 1), *range(-1, -size - 1, -1)]
 
 
 def _reflection(v: Sequence[int]) -> Matrix:
