@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from inspect import isgeneratorfunction
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -151,21 +151,24 @@ def ends_at_once(*_: Any, **__: Any) -> Iterator[None]:
     yield
 
 
-@contextmanager
-def without(names: set[tuple[str, str]]) -> Generator[int]:
-    """The kernel while its functions of these files and names end the program; the number of those replaced.
-
-    Functions with free variables, such as the cell of ``super()``, cannot be replaced.
-    """
-    replaced: dict[FunctionType, CodeType] = {}
+def replaceable() -> dict[tuple[str, str], FunctionType]:
+    """The functions of the kernel by file and name, without those with free variables (the cell of ``super()``)."""
+    found: dict[tuple[str, str], FunctionType] = {}
     for module in [module for name, module in sys.modules.items() if name.startswith("flowlaw.oracles.kernel._")]:
         classes = [value for value in vars(module).values() if isinstance(value, type)]
         for member in [member for holder in [module, *classes] for member in vars(holder).values()]:
             function = getattr(member, "func", member)
             if isinstance(function, FunctionType) and not function.__code__.co_freevars:
-                place = Path(function.__code__.co_filename).name, function.__qualname__
-                if place in names:
-                    replaced[function] = function.__code__
+                path = Path(function.__code__.co_filename)
+                if path in SOURCES:
+                    found[path.name, function.__qualname__] = function
+    return found
+
+
+@contextmanager
+def without(places: set[tuple[str, str]]) -> Generator[int]:
+    """The kernel while its functions of these files and names end the program; the number of those replaced."""
+    replaced = {function: function.__code__ for place, function in replaceable().items() if place in places}
     for function in replaced:
         function.__code__ = (ends_at_once if isgeneratorfunction(function) else ends).__code__
     try:
@@ -181,7 +184,7 @@ def names(found: TrustedBase) -> set[tuple[str, str]]:
 
 def test_nothing_but_the_trusted_base_has_a_part_in_the_answer(bases: list[tuple[Any, TrustedBase]]) -> None:
     """With every other function of the kernel gone the answer is the same."""
-    everything = set[tuple[str, str]]().union(*(names(found) for _, found in bases))
+    everything = set(replaceable())
     assert len(everything) > 120
     for certificate, found in bases:
         with without(everything - names(found)) as count:
